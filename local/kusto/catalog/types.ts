@@ -1,0 +1,105 @@
+import type { ColumnSchema, Extent, RowSet } from '../store/types.js';
+
+export type MappingKind = 'csv' | 'json' | 'avro' | 'parquet' | 'orc' | 'w3clogfile';
+
+/** One element of an ingestion mapping, in the normal form (flat and camelCase spellings are folded into it). */
+export interface MappingElement {
+  readonly column: string;
+  readonly dataType?: string;
+  readonly properties: {
+    readonly path?: string;
+    readonly ordinal?: number;
+    readonly constValue?: string;
+    readonly field?: string;
+    readonly transform?: string;
+  };
+}
+
+export interface IngestionMapping {
+  readonly name: string;
+  readonly kind: MappingKind;
+  readonly elements: readonly MappingElement[];
+  /** The JSON text as given, for `.show … mappings`. */
+  readonly text: string;
+  readonly lastUpdatedOn: bigint;
+}
+
+export interface StoredFunction {
+  readonly name: string;
+  /** With parentheses, as `.show functions` prints it. */
+  readonly parameters: string;
+  /** With braces. */
+  readonly body: string;
+  readonly folder: string;
+  readonly docstring: string;
+}
+
+/** Policy name in lower case (`ingestionbatching`, `streamingingestion`, …) → its JSON value. */
+export type Policies = ReadonlyMap<string, unknown>;
+
+export interface Table {
+  readonly database: string;
+  readonly name: string;
+  readonly schema: readonly ColumnSchema[];
+  readonly folder: string;
+  readonly docstring: string;
+  readonly hidden: boolean;
+  readonly policies: Policies;
+  readonly mappings: readonly IngestionMapping[];
+  readonly extents: readonly Extent[];
+}
+
+export interface AppendOptions {
+  readonly tags?: readonly string[];
+  /** Ticks; default: the clock of the engine. */
+  readonly createdOn?: bigint;
+  /** Bytes of the uncompressed source data. */
+  readonly originalSize: number;
+}
+
+/** Effective values of the batching policy: the table's, else the database's, else the service's defaults. */
+export interface BatchingPolicy {
+  readonly maxTimeMs: number;
+  readonly maxItems: number;
+  readonly maxRawBytes: number;
+}
+
+/**
+ * What the query evaluator, the ingestion path and the data-management endpoint see of the catalogue.
+ * Names match as Kusto's do: exactly, case-sensitive.
+ */
+export interface Catalog {
+  /** Ticks of the engine's clock, which faults may advance. */
+  now(): bigint;
+  databases(): readonly string[];
+  table(database: string, name: string): Table | undefined;
+  tables(database: string): readonly Table[];
+  function(database: string, name: string): StoredFunction | undefined;
+  functions(database: string): readonly StoredFunction[];
+  /** By reference, table level first, then database level. */
+  mapping(database: string, table: string, kind: MappingKind, name: string): IngestionMapping | undefined;
+  batchingPolicy(database: string, table: string): BatchingPolicy;
+  streamingEnabled(database: string, table: string): boolean;
+  /**
+   * Makes rows visible as one extent, atomically and, with `--data`, durably before it returns its result.
+   * Columns of `rows` that the table lacks are refused; columns it lacks in turn read as null.
+   */
+  append(database: string, table: string, rows: RowSet, options: AppendOptions): Promise<Extent>;
+  recordIngestionFailure(failure: IngestionFailure): void;
+}
+
+/** A row of `.show ingestion failures`. */
+export interface IngestionFailure {
+  readonly operationId: string;
+  readonly database: string;
+  readonly table: string;
+  readonly failedOn: bigint;
+  readonly ingestionSourcePath: string;
+  readonly details: string;
+  readonly failureKind: 'Permanent' | 'Transient';
+  readonly rootActivityId: string;
+  readonly operationKind: string;
+  readonly errorCode: string;
+  readonly shouldRetry: boolean;
+  readonly ingestionProperties: string;
+}
