@@ -10,7 +10,7 @@ test('a blob and a queue message come back through the official clients', async 
   const azurite = await startAzurite();
   try {
     const container = BlobServiceClient.fromConnectionString(azurite.connectionString).getContainerClient(
-      'c',
+      'files',
     );
     await container.create();
     await container.getBlockBlobClient('a/b').uploadData(Buffer.from('text'));
