@@ -1,0 +1,135 @@
+import { asStoreColumn, createColumnBuilder, type StoreColumnBuilder } from './builders.js';
+import { CellColumn, ConstantColumn } from './cell-columns.js';
+import { DecimalColumn } from './guid-decimal-columns.js';
+import { maskWhere, type NullMask } from './null-mask.js';
+import { BoolColumn, IntColumn, LongColumn, RealColumn } from './number-columns.js';
+import type { StoreColumn } from './store-column.js';
+import { DictionaryColumn, newCodes } from './text-columns.js';
+import { TicksColumn } from './ticks-columns.js';
+import type { Column, ScalarType } from './types.js';
+
+interface Numbers<A> {
+  readonly values: A;
+}
+
+function joinNumbers<A extends Float64Array | Int32Array | Int8Array>(
+  parts: readonly Numbers<A>[],
+  out: A,
+): A {
+  let at = 0;
+  for (const part of parts) {
+    out.set(part.values as never, at);
+    at += part.values.length;
+  }
+  return out;
+}
+
+function joinMasks(parts: readonly StoreColumn[], rows: number): NullMask {
+  let part = 0;
+  let start = 0;
+  return maskWhere(rows, (row) => {
+    while (row - start >= parts[part]!.length) start += parts[part++]!.length;
+    return parts[part]!.isNull(row - start);
+  });
+}
+
+function every<C extends StoreColumn>(
+  parts: readonly StoreColumn[],
+  test: (column: StoreColumn) => column is C,
+): readonly C[] | undefined {
+  return parts.every(test) ? (parts as readonly C[]) : undefined;
+}
+
+function concatNumbers(parts: readonly StoreColumn[], rows: number): StoreColumn | undefined {
+  const reals = every(parts, (c) => c instanceof RealColumn);
+  if (reals !== undefined)
+    return new RealColumn(joinNumbers(reals, new Float64Array(rows)), joinMasks(parts, rows));
+  const ints = every(parts, (c) => c instanceof IntColumn);
+  if (ints !== undefined)
+    return new IntColumn(joinNumbers(ints, new Int32Array(rows)), joinMasks(parts, rows));
+  const bools = every(parts, (c) => c instanceof BoolColumn);
+  if (bools !== undefined)
+    return new BoolColumn(joinNumbers(bools, new Int8Array(rows)), joinMasks(parts, rows));
+  const longs = every(parts, (c) => c instanceof LongColumn);
+  if (longs === undefined) return undefined;
+  const small = longs.every((c) => c.values instanceof Int32Array);
+  const values = joinNumbers<Float64Array | Int32Array>(
+    longs,
+    small ? new Int32Array(rows) : new Float64Array(rows),
+  );
+  return new LongColumn(values, joinMasks(parts, rows));
+}
+
+function concatTicks(parts: readonly StoreColumn[], rows: number): StoreColumn | undefined {
+  const ticks = every(parts, (c) => c instanceof TicksColumn);
+  if (ticks === undefined) return undefined;
+  const { base, unit, type } = ticks[0]!;
+  const values = new Float64Array(rows);
+  let at = 0;
+  for (const part of ticks) {
+    const shift = Number(part.base - base);
+    if (!Number.isSafeInteger(shift) || shift % unit !== 0 || part.unit % unit !== 0) return undefined;
+    const factor = part.unit / unit;
+    const offset = shift / unit;
+    for (let i = 0; i < part.values.length; i++, at++) {
+      const value = part.values[i]! * factor + offset;
+      if (!Number.isSafeInteger(value)) return undefined;
+      values[at] = value;
+    }
+  }
+  return new TicksColumn(type, { base, unit }, values, joinMasks(parts, rows));
+}
+
+function concatDictionaries(parts: readonly StoreColumn[], rows: number): StoreColumn | undefined {
+  const dictionaries = every(parts, (c) => c instanceof DictionaryColumn);
+  if (dictionaries === undefined) return undefined;
+  const merged: string[] = [];
+  const index = new Map<string, number>();
+  const translations = dictionaries.map((part) => {
+    const map = new Uint32Array(part.dictionary.length);
+    for (let code = 0; code < map.length; code++) {
+      const text = part.dictionary[code]!;
+      let to = index.get(text);
+      if (to === undefined) {
+        to = merged.length;
+        index.set(text, to);
+        merged.push(text);
+      }
+      map[code] = to;
+    }
+    return map;
+  });
+  const codes = newCodes(rows, merged.length);
+  let at = 0;
+  dictionaries.forEach((part, p) => {
+    const map = translations[p]!;
+    for (let i = 0; i < part.codes.length; i++) codes[at++] = map[part.codes[i]!]!;
+  });
+  return new DictionaryColumn(dictionaries[0]!.type, codes, merged, joinMasks(parts, rows));
+}
+
+function concatCells(type: ScalarType, parts: readonly StoreColumn[]): StoreColumn {
+  const builder: StoreColumnBuilder = createColumnBuilder(type);
+  for (const part of parts) for (let row = 0; row < part.length; row++) builder.append(part.get(row));
+  return builder.finish();
+}
+
+/** One column after another. Columns of one class are joined without boxing their cells. */
+export function concatColumns(type: ScalarType, columns: readonly Column[]): StoreColumn {
+  const parts = columns.filter((c) => c.length > 0).map(asStoreColumn);
+  if (parts.length === 0) return new CellColumn(type, []);
+  if (parts.length === 1) return parts[0]!;
+  const rows = parts.reduce((sum, part) => sum + part.length, 0);
+  const first = parts[0]!;
+  if (parts.every((c) => c instanceof ConstantColumn && c.value === (first as ConstantColumn).value)) {
+    return new ConstantColumn(type, (first as ConstantColumn).value, rows);
+  }
+  const decimals = every(parts, (c) => c instanceof DecimalColumn);
+  if (decimals !== undefined) return new DecimalColumn(decimals.flatMap((c) => c.values));
+  return (
+    concatNumbers(parts, rows) ??
+    concatTicks(parts, rows) ??
+    concatDictionaries(parts, rows) ??
+    concatCells(type, parts)
+  );
+}

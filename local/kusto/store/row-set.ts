@@ -1,0 +1,89 @@
+import { asStoreColumn, createColumnBuilder, type StoreColumnBuilder } from './builders.js';
+import { ConstantColumn, missingCell } from './cell-columns.js';
+import { concatColumns } from './concat.js';
+import type { RowIndices, StoreColumn } from './store-column.js';
+import type { Cell, Column, ColumnSchema, RowSet, ScalarType } from './types.js';
+
+export interface RowSetBuilder {
+  readonly schema: readonly ColumnSchema[];
+  /** One per column of the schema, for loops that fill column by column. */
+  readonly builders: readonly StoreColumnBuilder[];
+  readonly rowCount: number;
+  appendRow(cells: readonly Cell[]): void;
+  /** A snapshot; the builder may go on. */
+  finish(): RowSet;
+}
+
+export function rowSetBuilder(schema: readonly ColumnSchema[]): RowSetBuilder {
+  const builders: StoreColumnBuilder[] = schema.map((column) => createColumnBuilder(column.type));
+  let rowCount = 0;
+  return {
+    schema,
+    builders,
+    get rowCount() {
+      return builders[0]?.length ?? rowCount;
+    },
+    appendRow(cells) {
+      for (let i = 0; i < builders.length; i++) builders[i]!.append(cells[i] ?? missingCell(schema[i]!.type));
+      rowCount++;
+    },
+    finish() {
+      return { schema, columns: builders.map((b) => b.finish()), rowCount: builders[0]?.length ?? rowCount };
+    },
+  };
+}
+
+/** Rows given as lists of cells. */
+export function rowSetFromRows(schema: readonly ColumnSchema[], rows: Iterable<readonly Cell[]>): RowSet {
+  const builder = rowSetBuilder(schema);
+  for (const row of rows) builder.appendRow(row);
+  return builder.finish();
+}
+
+export function constantColumn(type: ScalarType, value: Cell, length: number): StoreColumn {
+  return new ConstantColumn(type, value, length);
+}
+
+/** A column of nulls (of empty text, where the type is string). */
+export function nullColumn(type: ScalarType, length: number): StoreColumn {
+  return new ConstantColumn(type, missingCell(type), length);
+}
+
+export function sliceColumn(column: Column, from: number, to: number): StoreColumn {
+  const whole = from <= 0 && to >= column.length;
+  const store = asStoreColumn(column);
+  return whole ? store : store.slice(Math.max(0, from), Math.min(column.length, to));
+}
+
+/** The rows picked, in that order; a negative index picks a null. */
+export function takeColumn(column: Column, indices: RowIndices): StoreColumn {
+  return asStoreColumn(column).take(indices);
+}
+
+export function sliceRows(rows: RowSet, from: number, to: number): RowSet {
+  const start = Math.min(Math.max(0, from), rows.rowCount);
+  const end = Math.max(start, Math.min(rows.rowCount, to));
+  const columns = rows.columns.map((column) => sliceColumn(column, start, end));
+  return { schema: rows.schema, columns, rowCount: end - start };
+}
+
+export function takeRows(rows: RowSet, indices: RowIndices): RowSet {
+  const columns = rows.columns.map((column) => takeColumn(column, indices));
+  return { schema: rows.schema, columns, rowCount: indices.length };
+}
+
+/** One row set after another; all have the schema of the first. */
+export function concatRows(schema: readonly ColumnSchema[], parts: readonly RowSet[]): RowSet {
+  const rowCount = parts.reduce((sum, part) => sum + part.rowCount, 0);
+  const columns = schema.map((column, i) =>
+    concatColumns(
+      column.type,
+      parts.map((part) => part.columns[i]!),
+    ),
+  );
+  return { schema, columns, rowCount };
+}
+
+export function rowCells(rows: RowSet, row: number): Cell[] {
+  return rows.columns.map((column) => column.get(row));
+}
