@@ -53,6 +53,11 @@ export interface Batch {
   readonly rawBytes: number;
   /** Bytes that precede the records in the blob (an Avro container's header). */
   readonly header?: Uint8Array;
+  /**
+   * Each record is a blob of its own, as it is and not gzipped (raw, parquet, orc, w3clogfile, whole Avro
+   * containers); the blobs of one batch go in as few calls as possible.
+   */
+  readonly blobPerRecord?: boolean;
 }
 
 export interface Delivery {
@@ -71,4 +76,61 @@ export interface Delivery {
  */
 export interface Sink {
   deliver(batch: Batch, signal: AbortSignal): Promise<Delivery>;
+}
+
+/** One blob of an HTTP body: `index` counts from 0 within the operation, so that a repeat writes the same name. */
+export interface StagedBlobRequest {
+  readonly operationId: string;
+  readonly index: number;
+  readonly target: Target;
+  /** The bytes written are one gzip stream. */
+  readonly gzipped: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** What only the writer of the bytes knows; sizes in bytes. */
+export interface StagedBlobFacts {
+  /** Undefined where records are not counted (parquet, orc, avro, …). */
+  readonly rows?: number;
+  readonly rawBytes: number;
+  readonly sizeBytes: number;
+  /** Hex digest of the bytes written. */
+  readonly sha256: string;
+}
+
+/** A committed blob that nobody has been told of yet. */
+export interface StagedBlob extends StagedBlobFacts {
+  readonly id: string;
+  readonly index: number;
+  readonly container: string;
+  readonly blob: string;
+}
+
+export interface StagedBlobWriter {
+  /** Bounded: waits while earlier bytes are on their way. */
+  write(bytes: Uint8Array): Promise<void>;
+  commit(facts: StagedBlobFacts): Promise<StagedBlob>;
+  /** Leaves nothing behind; may be called after a failed `write` or `commit`. */
+  abort(): Promise<void>;
+}
+
+/**
+ * Where an HTTP body goes. Blobs are staged while the body streams and handed over only when all of it was read,
+ * so a body that breaks off leaves nothing in the table.
+ */
+export interface BodySink {
+  open(request: StagedBlobRequest): StagedBlobWriter;
+  /**
+   * Writes one shipment per blob (state `staged`, `callerOperationId`), then submits them. From the moment the
+   * shipments are in the ledger the body counts as accepted: a submit that fails then is left to settling.
+   * @throws KfError when nothing was accepted; the caller then discards.
+   */
+  submit(request: {
+    readonly operationId: string;
+    readonly target: Target;
+    readonly blobs: readonly StagedBlob[];
+    readonly signal?: AbortSignal;
+  }): Promise<{ readonly possibleDuplicates: number }>;
+  /** Deletes staged blobs that were never submitted. */
+  discard(blobs: readonly StagedBlob[]): Promise<void>;
 }
