@@ -1,0 +1,254 @@
+import { existsSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { createAdmin, type ListedFunction } from './admin.js';
+import { type HostClock, settledWithin, systemClock } from './clock.js';
+import { HostError, messageOf } from './errors.js';
+import { defineFunction, type FunctionDefinition, inFunction, isDisabled } from './functions.js';
+import { type HostConfig, type LocalSettings, loadHostConfig, loadLocalSettings } from './host-config.js';
+import { type HttpFrontend, openFrontend } from './http/server.js';
+import { createInvoker } from './invoker.js';
+import { createLogger, type Logger } from './log.js';
+import type { FunctionMetadata, WorkerMessage } from './protocol.js';
+import { createSettings, type Settings } from './settings.js';
+import { createSupervisor, type Supervisor } from './supervisor.js';
+import { TRIGGER_KINDS } from './triggers/kinds.js';
+import type { TriggerContext, TriggerListener } from './triggers/trigger.js';
+import { spawnWorker } from './worker-process.js';
+
+/** Port when neither the caller nor local.settings.json names one, as with Core Tools. */
+const DEFAULT_PORT = 7071;
+/** How long the app-terminate hooks may run before the worker is killed, in ms. */
+const TERMINATE_GRACE_MS = 10_000;
+/** How long a listener may need to wind up after its running work was cut off, in ms. */
+const CUT_GRACE_MS = 5_000;
+
+export interface HostOptions {
+  /** Folder of the function app. */
+  appFolder: string;
+  /** Port on 127.0.0.1; 0 = any free one; default: local.settings.json, then 7071. */
+  port?: number;
+  /** Process environment; wins over local.settings.json. */
+  env: Readonly<Record<string, string | undefined>>;
+  /** Longest wait for running invocations at stop, in ms. */
+  drainMs: number;
+  /** Gets each log line. */
+  emit(line: string): void;
+  clock?: HostClock;
+}
+
+/** A running host. */
+export interface FunctionsHost {
+  readonly url: string;
+  readonly adminUrl: string;
+  /** Takes no new work, lets running invocations finish, writes checkpoints, ends the worker. */
+  stop(): Promise<void>;
+}
+
+interface Entry {
+  metadata: FunctionMetadata;
+  disabled: boolean;
+  errors: string[];
+  definition?: FunctionDefinition;
+  listener?: TriggerListener;
+}
+
+interface Host {
+  readonly options: HostOptions;
+  readonly config: HostConfig;
+  readonly settings: Settings;
+  readonly clock: HostClock;
+  readonly log: Logger;
+  readonly startedMs: number;
+  state: 'Initializing' | 'Running' | 'Error' | 'Stopping';
+  errors: string[];
+  entries: Entry[];
+  frontend?: HttpFrontend;
+  supervisor?: Supervisor;
+}
+
+function listFunctions(host: Host): ListedFunction[] {
+  return host.entries.map((entry) => {
+    const route = entry.listener?.route;
+    return {
+      metadata: entry.metadata,
+      isDisabled: entry.disabled,
+      errors: entry.errors,
+      isHttp: Boolean(route),
+      invokeUrl: route && `${host.frontend?.url}/${route.template.text}`,
+      runNow: host.state === 'Stopping' ? undefined : entry.listener?.runNow,
+    };
+  });
+}
+
+function status(host: Host): Record<string, unknown> {
+  const problem = host.supervisor?.problem();
+  const errors = [...host.errors, ...(problem && !host.errors.includes(problem) ? [problem] : [])];
+  return {
+    id: 'local',
+    state: host.state === 'Running' && errors.length > 0 ? 'Error' : host.state,
+    version: 'local',
+    processUptime: host.clock.now() - host.startedMs,
+    errors,
+    workers: (host.supervisor?.pids() ?? []).map((pid) => ({ pid })),
+  };
+}
+
+function logFromWorker(host: Host, message: Extract<WorkerMessage, { kind: 'log' }>): void {
+  const category = message.functionName
+    ? `Function.${message.functionName}${message.category === 'user' ? '.User' : ''}`
+    : 'Worker';
+  host.log.write(message.level, category, message.message);
+}
+
+function workerEnvironment(host: Host, url: string): Record<string, string> {
+  return {
+    AZURE_FUNCTIONS_ENVIRONMENT: 'Development',
+    FUNCTIONS_WORKER_RUNTIME: 'node',
+    FUNCTIONS_EXTENSION_VERSION: '~4',
+    ...host.settings.environment(),
+    AzureWebJobsScriptRoot: resolve(host.options.appFolder),
+    WEBSITE_HOSTNAME: new URL(url).host,
+  };
+}
+
+function makeSupervisor(host: Host, url: string): Supervisor {
+  return createSupervisor({
+    clock: host.clock,
+    log: host.log,
+    onLog: (message) => logFromWorker(host, message),
+    spawn: () =>
+      spawnWorker({
+        appFolder: resolve(host.options.appFolder),
+        env: workerEnvironment(host, url),
+        onOutput: (line) => host.log.write('information', 'Worker.Output', line),
+      }),
+  });
+}
+
+function report(host: Host, error: unknown): string {
+  const text = messageOf(error);
+  host.errors.push(text);
+  host.log.write('error', 'Host.Startup', text);
+  return text;
+}
+
+function prepare(host: Host, metadata: FunctionMetadata, context: TriggerContext): Entry {
+  const disabled = isDisabled(metadata.name, host.settings);
+  const entry: Entry = { metadata, disabled, errors: [] };
+  if (disabled) {
+    host.log.write('information', 'Host.Startup', `function "${metadata.name}" is disabled`);
+    return entry;
+  }
+  try {
+    const supported = new Set(TRIGGER_KINDS.map((kind) => kind.type));
+    const definition = defineFunction(metadata, host.settings, supported);
+    const kind = TRIGGER_KINDS.find((one) => one.type === definition.triggerType);
+    entry.definition = definition;
+    entry.listener = kind?.create(definition, context);
+  } catch (error) {
+    entry.errors.push(report(host, entry.definition ? inFunction(metadata.name, error) : error));
+  }
+  return entry;
+}
+
+async function startListeners(host: Host): Promise<void> {
+  const routes = host.entries.flatMap((entry) => entry.listener?.route ?? []);
+  host.frontend?.setRoutes(routes);
+  for (const entry of host.entries) {
+    try {
+      await entry.listener?.start();
+    } catch (error) {
+      entry.errors.push(report(host, inFunction(entry.metadata.name, error)));
+    }
+  }
+}
+
+async function loadApp(host: Host, supervisor: Supervisor): Promise<void> {
+  try {
+    const app = await supervisor.start();
+    const context: TriggerContext = {
+      config: host.config,
+      settings: host.settings,
+      clock: host.clock,
+      log: host.log,
+      httpUri: () => supervisor.httpUri(),
+      invoker: createInvoker({
+        supervisor,
+        clock: host.clock,
+        log: host.log,
+        functionTimeoutMs: host.config.functionTimeoutMs,
+      }),
+    };
+    host.entries = app.functions.map((metadata) => prepare(host, metadata, context));
+    await startListeners(host);
+  } catch (error) {
+    report(host, error);
+  }
+  host.state = host.errors.length > 0 ? 'Error' : 'Running';
+}
+
+async function stop(host: Host): Promise<void> {
+  host.state = 'Stopping';
+  const cut = new AbortController();
+  const listeners = host.entries.flatMap((entry) => entry.listener ?? []);
+  const stopped = Promise.all([
+    host.frontend?.drain(),
+    ...listeners.map((listener) =>
+      listener
+        .stop(cut.signal)
+        .catch((error: unknown) => host.log.write('error', 'Host.Stop', messageOf(error))),
+    ),
+  ]);
+  if (!(await settledWithin(stopped, host.options.drainMs))) {
+    host.log.write('warning', 'Host.Stop', `work still running after ${host.options.drainMs} ms is cut off`);
+    cut.abort();
+  }
+  await host.supervisor?.stop(TERMINATE_GRACE_MS);
+  await host.frontend?.close();
+  await settledWithin(stopped, CUT_GRACE_MS);
+}
+
+function checkFolder(appFolder: string): void {
+  if (!existsSync(appFolder) || !statSync(appFolder).isDirectory()) {
+    throw new HostError('app-not-found', `there is no folder ${appFolder}; pass the function app with --app`);
+  }
+}
+
+function makeHost(options: HostOptions, config: HostConfig, local: LocalSettings): Host {
+  const clock = options.clock ?? systemClock;
+  const settings = createSettings(options.env, local.values);
+  return {
+    options,
+    config,
+    settings,
+    clock,
+    log: createLogger(config.logLevels, options.emit, clock.now),
+    startedMs: clock.now(),
+    state: 'Initializing',
+    errors: [],
+    entries: [],
+  };
+}
+
+/**
+ * Starts a host for one function app. An app that cannot be loaded does not stop the host: its status says why.
+ * @throws HostError `app-not-found`, `config-invalid`, `port-taken`
+ */
+export async function startHost(options: HostOptions): Promise<FunctionsHost> {
+  checkFolder(options.appFolder);
+  const local = loadLocalSettings(options.appFolder);
+  const host = makeHost(options, loadHostConfig(options.appFolder), local);
+  for (const setting of host.config.notApplied) {
+    host.log.write('warning', 'Host.Startup', `host.json: ${setting} has no effect in the local host`);
+  }
+  const admin = createAdmin({
+    functions: () => listFunctions(host),
+    status: () => status(host),
+    log: (message) => host.log.write('error', 'Host.Admin', message),
+  });
+  const frontend = await openFrontend(options.port ?? local.port ?? DEFAULT_PORT, admin);
+  host.frontend = frontend;
+  host.supervisor = makeSupervisor(host, frontend.url);
+  await loadApp(host, host.supervisor);
+  return { url: frontend.url, adminUrl: `${frontend.url}/admin`, stop: () => stop(host) };
+}

@@ -1,0 +1,5 @@
+import { httpTrigger } from './http.js';
+import type { TriggerKind } from './trigger.js';
+
+/** Every kind of trigger this host can run. */
+export const TRIGGER_KINDS: readonly TriggerKind[] = [httpTrigger];

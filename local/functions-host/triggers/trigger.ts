@@ -1,0 +1,44 @@
+import type { HostClock } from '../clock.js';
+import type { FunctionDefinition } from '../functions.js';
+import type { HostConfig } from '../host-config.js';
+import type { HttpRoute } from '../http/server.js';
+import type { Invoker } from '../invoker.js';
+import type { Logger } from '../log.js';
+import type { Settings } from '../settings.js';
+
+/** What a trigger may use of the host. */
+export interface TriggerContext {
+  readonly config: HostConfig;
+  readonly settings: Settings;
+  readonly invoker: Invoker;
+  readonly clock: HostClock;
+  readonly log: Logger;
+  /** Address of the worker's own HTTP server when the app streams HTTP. */
+  httpUri(): string | undefined;
+}
+
+/** A trigger at work for one function. */
+export interface TriggerListener {
+  /** Begins to listen; must not wait for the outside world (a missing broker is retried in the background). */
+  start(): Promise<void>;
+  /**
+   * Takes no new work and resolves when the running invocations are finished and recorded.
+   * @param cut aborts when the time for finishing is over: nothing may be recorded after it
+   */
+  stop(cut: AbortSignal): Promise<void>;
+  /** Starts the function once with this text as its input (`POST /admin/functions/{name}`). */
+  runNow?(input: string): Promise<void>;
+  /** The HTTP route this trigger answers. */
+  readonly route?: HttpRoute;
+}
+
+/** One kind of trigger. To add a kind, write one file with such an object and put it into the list of `kinds.ts`. */
+export interface TriggerKind {
+  /** Binding type in lower case. */
+  readonly type: string;
+  /**
+   * Makes the listener of one function.
+   * @throws HostError `binding-invalid` or `setting-missing` when the binding cannot work
+   */
+  create(fn: FunctionDefinition, context: TriggerContext): TriggerListener;
+}
