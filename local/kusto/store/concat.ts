@@ -1,4 +1,4 @@
-import { asStoreColumn, createColumnBuilder, type StoreColumnBuilder } from './builders.js';
+import { asStoreColumn, createColumnBuilder, narrowed, type StoreColumnBuilder } from './builders.js';
 import { CellColumn, ConstantColumn } from './cell-columns.js';
 import { DecimalColumn } from './guid-decimal-columns.js';
 import { maskWhere, type NullMask } from './null-mask.js';
@@ -25,6 +25,7 @@ function joinNumbers<A extends Float64Array | Int32Array | Int8Array>(
 }
 
 function joinMasks(parts: readonly StoreColumn[], rows: number): NullMask {
+  if (parts.every((c) => 'nulls' in c && c.nulls === undefined)) return undefined;
   let part = 0;
   let start = 0;
   return maskWhere(rows, (row) => {
@@ -60,24 +61,41 @@ function concatNumbers(parts: readonly StoreColumn[], rows: number): StoreColumn
   return new LongColumn(values, joinMasks(parts, rows));
 }
 
+function gcd(a: number, b: number): number {
+  let [x, y] = [Math.abs(a), Math.abs(b)];
+  while (y !== 0) [x, y] = [y, x % y];
+  return x;
+}
+
+/** The largest step all parts can be counted in from `base`, or `undefined` when a part lies too far away. */
+function sharedUnit(parts: readonly TicksColumn[], base: bigint): number | undefined {
+  let unit = 0;
+  for (const part of parts) {
+    const shift = Number(part.base - base);
+    if (!Number.isSafeInteger(shift)) return undefined;
+    unit = gcd(gcd(unit, part.unit), shift);
+  }
+  return unit;
+}
+
 function concatTicks(parts: readonly StoreColumn[], rows: number): StoreColumn | undefined {
   const ticks = every(parts, (c) => c instanceof TicksColumn);
   if (ticks === undefined) return undefined;
-  const { base, unit, type } = ticks[0]!;
+  const { base, type } = ticks[0]!;
+  const unit = sharedUnit(ticks, base);
+  if (unit === undefined) return undefined;
   const values = new Float64Array(rows);
   let at = 0;
   for (const part of ticks) {
-    const shift = Number(part.base - base);
-    if (!Number.isSafeInteger(shift) || shift % unit !== 0 || part.unit % unit !== 0) return undefined;
     const factor = part.unit / unit;
-    const offset = shift / unit;
+    const offset = Number(part.base - base) / unit;
     for (let i = 0; i < part.values.length; i++, at++) {
       const value = part.values[i]! * factor + offset;
       if (!Number.isSafeInteger(value)) return undefined;
       values[at] = value;
     }
   }
-  return new TicksColumn(type, { base, unit }, values, joinMasks(parts, rows));
+  return new TicksColumn(type, { base, unit }, narrowed(values), joinMasks(parts, rows));
 }
 
 function concatDictionaries(parts: readonly StoreColumn[], rows: number): StoreColumn | undefined {

@@ -30,16 +30,14 @@ const cellsOf: Record<ScalarType, fc.Arbitrary<Cell>> = {
 
 const types = Object.keys(cellsOf) as ScalarType[];
 
-const columnCase = fc
-  .constantFrom(...types)
-  .chain((type) =>
-    fc.tuple(
-      fc.constant(type),
-      fc.array(type === 'string' ? cellsOf.string : fc.option(cellsOf[type], { nil: null }), {
-        maxLength: 40,
-      }),
-    ),
-  );
+const columnCase = fc.constantFrom(...types).chain((type) =>
+  fc.tuple(
+    fc.constant(type),
+    fc.array(type === 'string' ? cellsOf.string : fc.option(cellsOf[type], { nil: null }), {
+      maxLength: 40,
+    }),
+  ),
+);
 
 function texts(type: ScalarType, cells: readonly Cell[]): string[] {
   return cells.map((cell) => (cell === null ? '<null>' : cellToText(type, cell)));
