@@ -172,6 +172,7 @@ async function loadApp(host: Host, supervisor: Supervisor): Promise<void> {
       clock: host.clock,
       log: host.log,
       httpUri: () => supervisor.httpUri(),
+      capabilities: () => app.capabilities,
       invoker: createInvoker({
         supervisor,
         clock: host.clock,

@@ -1,5 +1,6 @@
+import { eventHubTrigger } from './event-hubs/event-hub-trigger.js';
 import { httpTrigger } from './http.js';
 import type { TriggerKind } from './trigger.js';
 
 /** Every kind of trigger this host can run. */
-export const TRIGGER_KINDS: readonly TriggerKind[] = [httpTrigger];
+export const TRIGGER_KINDS: readonly TriggerKind[] = [httpTrigger, eventHubTrigger];

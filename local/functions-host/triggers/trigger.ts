@@ -15,6 +15,8 @@ export interface TriggerContext {
   readonly log: Logger;
   /** Address of the worker's own HTTP server when the app streams HTTP. */
   httpUri(): string | undefined;
+  /** Abilities the app announced; some change the shape of the data it is sent. */
+  capabilities(): Readonly<Record<string, string>>;
 }
 
 /** A trigger at work for one function. */
