@@ -64,7 +64,7 @@ export interface TransferFrame {
 /** AMQP connection. */
 export interface Connection extends EventEmitter {
   readonly socket: Socket;
-  close(error?: AmqpErrorFields): void;
+  abort_socket(socket: Socket): void;
 }
 
 /** An incoming message that is to be accepted or rejected. */

@@ -10,6 +10,7 @@ import type { Retention } from './partition-log.js';
 import { publish } from './producers.js';
 import { answer } from './requests.js';
 import {
+  type Connection,
   type Container,
   type Context,
   createContainer,
@@ -63,6 +64,7 @@ export async function startEventHubs(options: EventHubsOptions): Promise<EventHu
     },
   });
   new LinkHandler(hubs, now).listenTo(container);
+  const connections = trackConnections(container);
   const host = options.host ?? DEFAULT_HOST;
   const server = container.listen({
     port: options.port ?? 0,
@@ -75,15 +77,27 @@ export async function startEventHubs(options: EventHubsOptions): Promise<EventHu
     },
     sender_options: { snd_settle_mode: SETTLED },
   });
-  return started(server, { host, port: options.port ?? 0 });
+  return started(server, { host, port: options.port ?? 0, connections });
 }
 
-async function started(server: Server, asked: { host: string; port: number }): Promise<EventHubsServer> {
+function trackConnections(container: Container): ReadonlySet<Connection> {
+  const connections = new Set<Connection>();
+  container.on('connection_open', ({ connection }: Context) => {
+    connections.add(connection);
+    connection.socket.once('close', () => connections.delete(connection));
+  });
+  return connections;
+}
+
+async function started(
+  server: Server,
+  asked: { host: string; port: number; connections: ReadonlySet<Connection> },
+): Promise<EventHubsServer> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     writeInBulk(socket);
-    socket.on('close', () => sockets.delete(socket));
+    socket.once('close', () => sockets.delete(socket));
   });
   try {
     await once(server, 'listening');
@@ -99,6 +113,8 @@ async function started(server: Server, asked: { host: string; port: number }): P
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
+        // Only this call also ends the timers of a connection.
+        for (const connection of [...asked.connections]) connection.abort_socket(connection.socket);
         for (const socket of sockets) socket.destroy();
       }),
   };
