@@ -105,7 +105,11 @@ function watch(client: EventHubConsumerClient, ownerLevel?: number): Watched {
       },
       processError: async (error) => fail(error),
     },
-    { startPosition: { offset: '-1' }, ...(ownerLevel === undefined ? {} : { ownerLevel }) },
+    {
+      startPosition: { offset: '-1' },
+      maxWaitTimeInSeconds: 1,
+      ...(ownerLevel === undefined ? {} : { ownerLevel }),
+    },
   );
   return { receiving, failed };
 }
