@@ -1,0 +1,48 @@
+import { parseDatetime, parseTimespan, TICKS_PER_MS } from './ticks.js';
+import type { BatchingPolicy, Policies } from './types.js';
+
+/** What the service applies where neither the table nor its database says otherwise. */
+const DEFAULT_BATCHING = {
+  MaximumBatchingTimeSpan: '00:05:00',
+  MaximumNumberOfItems: 500,
+  MaximumRawDataSizeMB: 1024,
+};
+const BYTES_PER_MB = 1024 * 1024;
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** The members of a policy's JSON object; anything else has none. */
+export function policyFields(policies: Policies | undefined, name: string): Fields | undefined {
+  const value = policies?.get(name);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
+}
+
+export function effectiveBatching(table: Policies | undefined, database: Policies | undefined): BatchingPolicy {
+  const chosen = policyFields(table, 'ingestionbatching') ?? policyFields(database, 'ingestionbatching');
+  const fields = { ...DEFAULT_BATCHING, ...chosen };
+  const time = parseTimespan(String(fields.MaximumBatchingTimeSpan));
+  return {
+    maxTimeMs: Number((time ?? 0n) / TICKS_PER_MS),
+    maxItems: Number(fields.MaximumNumberOfItems),
+    maxRawBytes: Number(fields.MaximumRawDataSizeMB) * BYTES_PER_MB,
+  };
+}
+
+export function effectiveStreaming(table: Policies | undefined, database: Policies | undefined): boolean {
+  const fields = policyFields(table, 'streamingingestion') ?? policyFields(database, 'streamingingestion');
+  return fields?.['IsEnabled'] === true;
+}
+
+/** Ticks after which an extent is gone; `undefined` when nothing bounds its life. */
+export function softDeletePeriod(table: Policies, database: Policies | undefined): bigint | undefined {
+  const fields = policyFields(table, 'retention') ?? policyFields(database, 'retention');
+  const text = fields?.['SoftDeletePeriod'];
+  return typeof text === 'string' ? parseTimespan(text) : undefined;
+}
+
+/** When the table is to go, and whether also if it still has rows. */
+export function autoDelete(table: Policies): { readonly expiry: bigint; readonly evenIfNotEmpty: boolean } | undefined {
+  const fields = policyFields(table, 'auto_delete');
+  const expiry = typeof fields?.['ExpiryDate'] === 'string' ? parseDatetime(fields['ExpiryDate']) : undefined;
+  return expiry === undefined ? undefined : { expiry, evenIfNotEmpty: fields?.['DeleteIfNotEmpty'] !== false };
+}

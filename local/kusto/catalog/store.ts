@@ -1,0 +1,199 @@
+import { randomUUID } from 'node:crypto';
+import { KustoError } from '../errors.js';
+import type { EngineClock } from '../faults/types.js';
+import type { Column, RowSet } from '../store/types.js';
+import { entityNotFound } from './errors.js';
+import { expiredChanges, liveTable } from './expiry.js';
+import { applyChanges, type CatalogState, type Change, type Database, EMPTY_CATALOG, type StoredExtent } from './model.js';
+import { effectiveBatching, effectiveStreaming } from './policies.js';
+import type { AppendOptions, Catalog, IngestionFailure, MappingKind, StoredFunction, Table } from './types.js';
+
+/** `.show ingestion failures` forgets the oldest beyond this count. */
+const MAX_FAILURES = 10_000;
+
+/** What makes changes outlive the process. */
+export interface Durability {
+  /** Resolves when the changes are on disk. Calls are made in the order the changes took effect. */
+  record(changes: readonly Change[]): Promise<void>;
+  /** Writes an extent's columns. @returns the name of their file. */
+  saveExtent(extent: StoredExtent): Promise<string>;
+}
+
+export interface Plan<T> {
+  readonly changes: readonly Change[];
+  readonly result: T;
+}
+
+/** The catalogue with what management commands need beyond {@link Catalog}. */
+export interface CatalogStore extends Catalog {
+  state(): CatalogState;
+  /** As of now: expired extents are left out. @throws KustoError when there is no such database. */
+  database(name: string): Database;
+  /**
+   * The lock: `plan` sees every change made before and its own changes take effect as one. They are visible, and
+   * durable, when the promise resolves. A plan that throws changes nothing.
+   */
+  transact<T>(plan: (state: CatalogState) => Plan<T>): Promise<T>;
+  /** Rows as an extent that belongs to no table yet; its columns are on disk where data is kept. */
+  prepareExtent(rows: RowSet, options: AppendOptions): Promise<StoredExtent>;
+  failures(): readonly IngestionFailure[];
+}
+
+export interface CatalogOptions {
+  readonly clock: EngineClock;
+  readonly initial?: CatalogState;
+  readonly durability?: Durability;
+}
+
+export function createCatalog(options: CatalogOptions): CatalogStore {
+  return new LockedCatalog(options);
+}
+
+class LockedCatalog implements CatalogStore {
+  readonly #clock: EngineClock;
+  readonly #durability: Durability | undefined;
+  /** What readers see: every change here is durable. */
+  #visible: CatalogState;
+  /** What the next plan sees: also changes that are still being written. */
+  #head: CatalogState;
+  readonly #failures: IngestionFailure[] = [];
+
+  constructor({ clock, initial = EMPTY_CATALOG, durability }: CatalogOptions) {
+    this.#clock = clock;
+    this.#durability = durability;
+    this.#visible = initial;
+    this.#head = initial;
+  }
+
+  now(): bigint {
+    return this.#clock.now();
+  }
+
+  state(): CatalogState {
+    return this.#visible;
+  }
+
+  databases(): readonly string[] {
+    return [...this.#visible.databases.keys()];
+  }
+
+  database(name: string): Database {
+    const database = this.#visible.databases.get(name);
+    if (database === undefined) {
+      throw entityNotFound('Database', name);
+    }
+    const now = this.#clock.now();
+    const tables = [...database.tables.values()].flatMap((table) => liveTable(table, database, now) ?? []);
+    return { ...database, tables: new Map(tables.map((table) => [table.name, table])) };
+  }
+
+  table(database: string, name: string): Table | undefined {
+    const owner = this.#visible.databases.get(database);
+    const table = owner?.tables.get(name);
+    return owner && table && liveTable(table, owner, this.#clock.now());
+  }
+
+  tables(database: string): readonly Table[] {
+    return this.#visible.databases.has(database) ? [...this.database(database).tables.values()] : [];
+  }
+
+  function(database: string, name: string): StoredFunction | undefined {
+    return this.#visible.databases.get(database)?.functions.get(name);
+  }
+
+  functions(database: string): readonly StoredFunction[] {
+    return [...(this.#visible.databases.get(database)?.functions.values() ?? [])];
+  }
+
+  mapping(database: string, table: string, kind: MappingKind, name: string) {
+    const owner = this.#visible.databases.get(database);
+    const candidates = [...(owner?.tables.get(table)?.mappings ?? []), ...(owner?.mappings ?? [])];
+    return candidates.find((mapping) => mapping.kind === kind && mapping.name === name);
+  }
+
+  batchingPolicy(database: string, table: string) {
+    const owner = this.#visible.databases.get(database);
+    return effectiveBatching(owner?.tables.get(table)?.policies, owner?.policies);
+  }
+
+  streamingEnabled(database: string, table: string): boolean {
+    const owner = this.#visible.databases.get(database);
+    return effectiveStreaming(owner?.tables.get(table)?.policies, owner?.policies);
+  }
+
+  recordIngestionFailure(failure: IngestionFailure): void {
+    this.#failures.push(failure);
+    this.#failures.splice(0, this.#failures.length - MAX_FAILURES);
+  }
+
+  failures(): readonly IngestionFailure[] {
+    return this.#failures;
+  }
+
+  async transact<T>(plan: (state: CatalogState) => Plan<T>): Promise<T> {
+    const expired = expiredChanges(this.#head, this.#clock.now());
+    const { changes, result } = plan(applyChanges(this.#head, expired));
+    const all = [...expired, ...changes];
+    if (all.length === 0) {
+      return result;
+    }
+    const after = applyChanges(this.#head, all);
+    this.#head = after;
+    await this.#durability?.record(all);
+    this.#visible = after;
+    return result;
+  }
+
+  async append(database: string, table: string, rows: RowSet, options: AppendOptions): Promise<StoredExtent> {
+    checkFits(this.#ownTable(this.#visible, database, table), rows);
+    const extent = await this.prepareExtent(rows, options);
+    return this.transact((state) => {
+      checkFits(this.#ownTable(state, database, table), rows);
+      const add = rows.rowCount === 0 ? [] : [extent];
+      return { changes: [{ kind: 'extents', database, table, add, drop: [] }], result: extent };
+    });
+  }
+
+  async prepareExtent(rows: RowSet, options: AppendOptions): Promise<StoredExtent> {
+    const ingestedOn = this.#clock.now();
+    const extent: StoredExtent = {
+      id: randomUUID(),
+      createdOn: options.createdOn ?? ingestedOn,
+      ingestedOn,
+      tags: options.tags ?? [],
+      rowCount: rows.rowCount,
+      originalSize: options.originalSize,
+      columns: new Map(rows.schema.map(({ name }, at) => [name, rows.columns[at] as Column])),
+    };
+    if (this.#durability === undefined || rows.rowCount === 0) {
+      return extent;
+    }
+    return { ...extent, file: await this.#durability.saveExtent(extent) };
+  }
+
+  #ownTable(state: CatalogState, database: string, table: string): Table {
+    const owner = state.databases.get(database);
+    if (owner === undefined) {
+      throw entityNotFound('Database', database);
+    }
+    const found = owner.tables.get(table);
+    if (found === undefined) {
+      throw entityNotFound('Table', table);
+    }
+    return found;
+  }
+}
+
+/** @throws KustoError when rows have a column that the table lacks or has with another type. */
+export function checkFits(table: Table, rows: RowSet): void {
+  for (const { name, type } of rows.schema) {
+    const column = table.schema.find((candidate) => candidate.name === name);
+    if (column?.type !== type) {
+      const found = column === undefined ? 'has no such column' : `has it as ${column.type}`;
+      throw new KustoError(`Column '${name}' of type ${type} cannot be stored: table '${table.name}' ${found}`, {
+        status: 400,
+        code: 'BadRequest_SchemaMismatch',
+      });
+    }
+  }
+}
