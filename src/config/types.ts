@@ -20,6 +20,8 @@ export interface KustoConfig {
   readonly auth: AuthConfig;
   readonly proxyUrl?: string;
   readonly resourceCacheMs: number;
+  /** Hosts (or `*.domain`) outside the known Kusto domains that may be sent a token. `loadConfig` always sets it. */
+  readonly trustedHosts?: readonly string[];
 }
 
 export type AuthConfig =
@@ -55,6 +57,8 @@ export interface StorageConfig {
   readonly connectionString?: string;
   readonly blobUrl?: string;
   readonly tableUrl?: string;
+  readonly queueUrl?: string;
+  /** Client id of the user-assigned identity that reads the URLs; without it, the identity of `kusto.auth`. */
   readonly clientId?: string;
   readonly stagingContainer: string;
   readonly ledgerTable: string;
@@ -150,6 +154,7 @@ export interface RouteConfig {
   readonly existingColumn: 'deadLetter' | 'overwrite' | 'keep';
   /** Values over the service's limits: a dead letter (default), or counted and sent as they are. */
   readonly oversizedValue: 'deadLetter' | 'count';
+  /** Absolute path of the user's module. */
   readonly transform?: string;
   readonly transformTimeoutMs: number;
   readonly batch: BatchConfig;
