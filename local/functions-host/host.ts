@@ -171,7 +171,7 @@ async function loadApp(host: Host, supervisor: Supervisor): Promise<void> {
       settings: host.settings,
       clock: host.clock,
       log: host.log,
-      httpUri: () => supervisor.httpUri(),
+      worker: () => supervisor.ready(),
       capabilities: () => app.capabilities,
       invoker: createInvoker({
         supervisor,

@@ -14,6 +14,8 @@ export interface InvocationData {
   reason: string;
   /** Given when the caller must know it beforehand. */
   invocationId?: string;
+  /** Worker that must run it, when only one can. */
+  onlyOnPid?: number;
   /** W3C trace parent of the caller, when there is one. */
   traceParent?: string;
   traceState?: string;
@@ -79,7 +81,7 @@ async function runOnce(
       },
       retryContext,
     },
-    options.functionTimeoutMs,
+    { timeoutMs: options.functionTimeoutMs, onlyOnPid: data.onlyOnPid },
   );
   const outcome = result.ok ? 'Succeeded' : 'Failed';
   const ending = `Executed 'Functions.${fn.name}' (${outcome}, Id=${id}, Duration=${clock.now() - startedMs}ms)`;

@@ -31,6 +31,21 @@ export interface LoadedApp {
   capabilities: Record<string, string>;
 }
 
+/** A worker that serves. */
+export interface WorkerAddress {
+  pid: number;
+  /** Address of the worker's own HTTP server when the app streams HTTP. */
+  httpUri?: string;
+}
+
+/** Limits of one invocation. */
+export interface InvokeLimits {
+  /** undefined = none. */
+  timeoutMs: number | undefined;
+  /** Run on this worker or not at all. */
+  onlyOnPid?: number;
+}
+
 /** Keeps one worker alive and runs invocations on it. */
 export interface Supervisor {
   /**
@@ -39,11 +54,11 @@ export interface Supervisor {
    */
   start(): Promise<LoadedApp>;
   /** Runs one invocation; a timeout kills the worker, as in Azure. Never rejects. */
-  invoke(message: InvokeMessage, timeoutMs: number | undefined): Promise<InvocationResult>;
+  invoke(message: InvokeMessage, limits: InvokeLimits): Promise<InvocationResult>;
   /** Process ids of the live workers. */
   pids(): number[];
-  /** Address of the worker's own HTTP server when the app streams HTTP. */
-  httpUri(): string | undefined;
+  /** Waits for a usable worker (bounded); undefined when there is none. */
+  ready(): Promise<WorkerAddress | undefined>;
   /** Why there is no usable worker at the moment; undefined when all is well. */
   problem(): string | undefined;
   stop(graceMs: number): Promise<void>;
@@ -159,12 +174,12 @@ function whenReady(state: State): Promise<Current | undefined> {
   });
 }
 
-async function invoke(
-  state: State,
-  message: InvokeMessage,
-  timeoutMs: number | undefined,
-): Promise<InvocationResult> {
+async function invoke(state: State, message: InvokeMessage, limits: InvokeLimits): Promise<InvocationResult> {
+  const { timeoutMs, onlyOnPid } = limits;
   const current = await whenReady(state);
+  if (current && onlyOnPid !== undefined && current.process.pid !== onlyOnPid) {
+    return failed('workerExited', `worker ${onlyOnPid} is gone`);
+  }
   if (!current) return failed('unavailable', state.problem ?? 'no worker is running');
   return new Promise((resolve) => {
     let timer: NodeJS.Timeout | undefined;
@@ -194,9 +209,12 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const state: State = { stopping: false, inFlight: new Map(), waiters: new Set() };
   return {
     start: () => startFirst(state, options),
-    invoke: (message, timeoutMs) => invoke(state, message, timeoutMs),
+    invoke: (message, limits) => invoke(state, message, limits),
     pids: () => (state.current ? [state.current.process.pid] : []),
-    httpUri: () => state.current?.httpUri,
+    async ready() {
+      const current = await whenReady(state);
+      return current && { pid: current.process.pid, httpUri: current.httpUri };
+    },
     problem: () => (state.current ? undefined : state.problem),
     async stop(graceMs) {
       state.stopping = true;

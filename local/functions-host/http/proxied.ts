@@ -3,6 +3,7 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { settledWithin } from '../clock.js';
 import type { FunctionDefinition } from '../functions.js';
+import type { InvocationData } from '../invoker.js';
 import type { TriggerContext } from '../triggers/trigger.js';
 import { flatHeaders, flatQuery } from './buffered.js';
 import { type HttpCall, sendStatus } from './server.js';
@@ -39,14 +40,12 @@ function passedOn(headers: IncomingMessage['headers']): Record<string, string | 
 export interface ProxyTarget {
   fn: FunctionDefinition;
   context: TriggerContext;
-  /** The worker's own HTTP server. */
-  workerUri: string;
   /** Largest request body, in bytes; undefined = none, because a stream is never held in memory. */
   limitBytes: number | undefined;
 }
 
-function openUpstream(target: ProxyTarget, call: HttpCall, invocationId: string): ClientRequest {
-  const base = new URL(target.workerUri);
+function openUpstream(workerUri: string, call: HttpCall, invocationId: string): ClientRequest {
+  const base = new URL(workerUri);
   return httpRequest({
     host: base.hostname,
     port: base.port,
@@ -100,21 +99,46 @@ async function relay(call: HttpCall, answer: IncomingMessage): Promise<void> {
   await pipeline(answer, response).catch(() => response.destroy());
 }
 
+/** Waits until the worker accepted the connection; false when it did not. */
+function connected(upstream: ClientRequest): Promise<boolean> {
+  return new Promise((resolve) => {
+    upstream.once('socket', (socket) => socket.once('connect', () => resolve(true)));
+    upstream.on('error', () => resolve(false));
+    upstream.once('close', () => resolve(false));
+    upstream.flushHeaders();
+  });
+}
+
 /** Serves one request by proxying it to the worker, both bodies as streams with back-pressure. */
 export async function handleProxied(target: ProxyTarget, call: HttpCall): Promise<void> {
-  const { context, fn } = target;
+  const { context } = target;
+  const worker = await context.worker();
+  if (!worker?.httpUri) return sendStatus(call.response, 503);
   const invocationId = context.clock.newId();
-  const headers = flatHeaders(call.request);
-  const upstream = openUpstream(target, call, invocationId);
+  const upstream = openUpstream(worker.httpUri, call, invocationId);
   call.response.once('close', () => upstream.destroy());
   const answered = new Promise<void>((resolve) => {
     upstream.once('response', (answer) => void relay(call, answer).then(resolve));
   });
-  upstream.on('error', () => undefined);
+  // The function waits for this request, so it must not be started when the request cannot get there.
+  if (!(await connected(upstream))) return sendStatus(call.response, 500);
   sendBody(target, call, upstream);
-  const result = await context.invoker.invoke(fn, {
+  const result = await context.invoker.invoke(target.fn, invocationData(call, invocationId, worker.pid));
+  if (result.ok) {
+    if (!call.response.headersSent) await settledWithin(answered, ANSWER_GRACE_MS);
+    if (call.response.headersSent) await answered;
+    else sendStatus(call.response, 204);
+  } else if (call.response.headersSent) call.response.destroy();
+  else sendStatus(call.response, 500);
+  upstream.destroy();
+}
+
+function invocationData(call: HttpCall, invocationId: string, onlyOnPid: number): InvocationData {
+  const headers = flatHeaders(call.request);
+  return {
     reason: 'HTTP request',
     invocationId,
+    onlyOnPid,
     traceParent: headers['traceparent'],
     traceState: headers['tracestate'],
     input: { http: {} },
@@ -123,12 +147,5 @@ export async function handleProxied(target: ProxyTarget, call: HttpCall): Promis
       Headers: { json: JSON.stringify(headers) },
       Query: { json: JSON.stringify(flatQuery(call.url)) },
     },
-  });
-  if (result.ok) {
-    if (!call.response.headersSent) await settledWithin(answered, ANSWER_GRACE_MS);
-    if (call.response.headersSent) await answered;
-    else sendStatus(call.response, 204);
-  } else if (call.response.headersSent) call.response.destroy();
-  else sendStatus(call.response, 500);
-  upstream.destroy();
+  };
 }

@@ -51,12 +51,10 @@ export const httpTrigger: TriggerKind = {
         functionName: fn.name,
         methods: readMethods(fn),
         template: parseRouteTemplate(prefix ? `${prefix}/${path}` : path),
-        handle: (call) => {
-          const workerUri = context.httpUri();
-          return workerUri
-            ? handleProxied({ fn, context, workerUri, limitBytes }, call)
-            : handleBuffered({ fn, context, limitBytes: limitBytes ?? DEFAULT_BUFFERED_BODY_BYTES }, call);
-        },
+        handle: (call) =>
+          context.capabilities()['HttpUri'] === undefined
+            ? handleBuffered({ fn, context, limitBytes: limitBytes ?? DEFAULT_BUFFERED_BODY_BYTES }, call)
+            : handleProxied({ fn, context, limitBytes }, call),
       },
     };
   },

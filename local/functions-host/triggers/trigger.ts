@@ -5,6 +5,7 @@ import type { HttpRoute } from '../http/server.js';
 import type { Invoker } from '../invoker.js';
 import type { Logger } from '../log.js';
 import type { Settings } from '../settings.js';
+import type { WorkerAddress } from '../supervisor.js';
 
 /** What a trigger may use of the host. */
 export interface TriggerContext {
@@ -13,8 +14,8 @@ export interface TriggerContext {
   readonly invoker: Invoker;
   readonly clock: HostClock;
   readonly log: Logger;
-  /** Address of the worker's own HTTP server when the app streams HTTP. */
-  httpUri(): string | undefined;
+  /** Waits for a usable worker; undefined when there is none. */
+  worker(): Promise<WorkerAddress | undefined>;
   /** Abilities the app announced; some change the shape of the data it is sent. */
   capabilities(): Readonly<Record<string, string>>;
 }
