@@ -21,6 +21,9 @@ export interface EventHubsConfig {
   loadBalancingUpdateMs: number;
 }
 
+/** Longest wait between two looks into an empty queue when host.json names none, in ms: shorter than in Azure (1 min). */
+const DEVELOPMENT_POLLING_MS = 2_000;
+
 /** Settings of `extensions.queues`; names and defaults are those of storage extension 5. */
 export interface QueuesConfig {
   batchSize: number;
@@ -168,7 +171,7 @@ function readQueues(source: Json): QueuesConfig {
   return {
     batchSize,
     newBatchThreshold: read.integer('newBatchThreshold', Math.floor(batchSize / 2), [0, 1000]),
-    maxPollingIntervalMs: read.timeSpanMs('maxPollingInterval', 60_000),
+    maxPollingIntervalMs: read.timeSpanMs('maxPollingInterval', DEVELOPMENT_POLLING_MS),
     visibilityTimeoutMs: read.timeSpanMs('visibilityTimeout', 0),
     maxDequeueCount: read.integer('maxDequeueCount', 5, [1, 100_000]),
     messageEncoding: read.oneOf('messageEncoding', 'base64', ['base64', 'none'] as const),

@@ -27,3 +27,13 @@ export function bodyMetadata(text: string): Record<string, TypedData> {
   }
   return metadata;
 }
+
+/** Adds metadata whose names win over existing ones that differ only in case, as the host's dictionary does. */
+export function mergeMetadata(
+  system: Readonly<Record<string, TypedData>>,
+  added: Readonly<Record<string, TypedData>>,
+): Record<string, TypedData> {
+  const names = new Set(Object.keys(added).map((name) => name.toLowerCase()));
+  const kept = Object.entries(system).filter(([name]) => !names.has(name.toLowerCase()));
+  return { ...Object.fromEntries(kept), ...added };
+}

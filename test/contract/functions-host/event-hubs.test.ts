@@ -1,31 +1,14 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { eventually, type RunningHost, startHostProcess, writeApp } from './app-host.js';
+import { lines, RECORDER } from './recorder.js';
 import { type Services, sendTo, startServices } from './services.js';
-
-/** Each invocation appends one JSON line to the file named by OUT. */
-const RECORDER = `
-import { appendFileSync } from 'node:fs';
-export const record = (line) => appendFileSync(process.env.OUT, JSON.stringify(line) + '\\n');
-`;
 
 function trigger(options: Record<string, unknown>): string {
   return JSON.stringify({ connection: 'HUBS', ...options });
-}
-
-/** Lines the app wrote so far. */
-function lines<T>(folder: string): T[] {
-  try {
-    return readFileSync(join(folder, 'out.jsonl'), 'utf8')
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as T);
-  } catch {
-    return [];
-  }
 }
 
 const FAST = { loadBalancingUpdateInterval: '00:00:00.5', partitionOwnershipExpirationInterval: '00:00:03' };
@@ -170,7 +153,6 @@ describe('Event Hubs trigger', () => {
     const pid = await eventually('the batch', () => lines<{ pid: number }>(folder)[0]?.pid);
     assert.deepEqual((await host.status()).workers, [{ pid }]);
     assert.equal(await checkpointOf('retry', '0'), undefined);
-    const { writeFileSync } = await import('node:fs');
     writeFileSync(join(folder, 'go'), '');
     process.kill(pid, 'SIGKILL');
     await eventually('the batch again', () => lines(folder).length >= 2);

@@ -1,7 +1,7 @@
 import type { ReceivedEventData } from '@azure/event-hubs';
 import type { InvocationData } from '../../invoker.js';
 import type { TypedData } from '../../protocol.js';
-import { bodyMetadata, dotnetDate } from '../binding-data.js';
+import { bodyMetadata, dotnetDate, mergeMetadata } from '../binding-data.js';
 import type { ConsumerAddress } from './blob-store.js';
 
 /** How a function wants its events. */
@@ -143,11 +143,10 @@ export function oneInvocation(
   return {
     reason: `an event of partition ${origin.partitionId}`,
     input: text === undefined ? { bytes: body } : { string: text },
-    triggerMetadata: {
-      ...originMetadata(origin),
-      ...oneMetadata(event),
-      ...(text === undefined ? {} : bodyMetadata(text)),
-    },
+    triggerMetadata: mergeMetadata(
+      { ...originMetadata(origin), ...oneMetadata(event) },
+      text === undefined ? {} : bodyMetadata(text),
+    ),
   };
 }
 
