@@ -34,6 +34,8 @@ export interface AzuriteOptions {
   readonly loose?: boolean;
   /** Option that changes the port, named in the message when it is taken (default `--port-storage`). */
   readonly portFlag?: string;
+  /** Keeps a Ctrl-C in the terminal from reaching Azurite. */
+  readonly ownGroup?: boolean;
 }
 
 /** A running Azurite. Addresses are path-style and end with the account's name. */
@@ -62,6 +64,7 @@ export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurit
   const child = startNodeChild({
     script: azuriteScript(),
     args: azuriteArguments(options),
+    ownGroup: options.ownGroup === true,
     onStdoutLine: (line) => {
       const match = /^Azurite (Blob|Queue|Table) service is successfully listening at (\S+)/.exec(line);
       if (match === null) return;

@@ -26,6 +26,8 @@ export interface NodeChildOptions {
   readonly nodeFlags?: readonly string[];
   readonly env?: Record<string, string | undefined>;
   readonly cwd?: string;
+  /** Keeps a Ctrl-C in the terminal from reaching the child, so that the parent decides the order of stopping. */
+  readonly ownGroup?: boolean;
   readonly onStdoutLine?: (line: string) => void;
   readonly onStderrLine?: (line: string) => void;
 }
@@ -35,7 +37,13 @@ export function startNodeChild(options: NodeChildOptions): NodeChild {
   const child = spawn(
     process.execPath,
     ['--import', PARENT_WATCH_URL, ...(options.nodeFlags ?? []), options.script, ...(options.args ?? [])],
-    { cwd: options.cwd, env: options.env ?? process.env, stdio: ['pipe', 'pipe', 'pipe'] },
+    {
+      cwd: options.cwd,
+      env: options.env ?? process.env,
+      stdio: ['pipe', 'pipe', 'pipe'],
+      // On Windows this would open a window for the child.
+      detached: options.ownGroup === true && process.platform !== 'win32',
+    },
   );
   child.stdin.on('error', () => undefined);
   let tail = '';
