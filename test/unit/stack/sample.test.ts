@@ -45,5 +45,5 @@ test('the sample files have the rows they are known for', async () => {
   for (const sample of HTTP_SAMPLES) rows[sample.table] = sample.countRows(await readSampleFile(sample.file));
   assert.deepEqual(rows, { ZipCodes: 42_049, Movies: 3_201, Flights3M: 3_000_000 });
   const flights = await readSampleFile('flights-200k.json');
-  assert.equal([...jsonArrayElements(flights)].length, 231_083);
+  assert.equal([...jsonArrayElements(flights)].length, 200_000);
 });
