@@ -1,4 +1,6 @@
-import { parseDatetime, parseTimespan, TICKS_PER_MS } from './ticks.js';
+import { TICKS_PER_MS } from '../values/datetime.js';
+import { parseDatetime } from '../values/datetime-parse.js';
+import { parseTimespan } from '../values/timespan.js';
 import type { BatchingPolicy, Policies } from './types.js';
 
 /** What the service applies where neither the table nor its database says otherwise. */
@@ -37,12 +39,12 @@ export function effectiveStreaming(table: Policies | undefined, database: Polici
 export function softDeletePeriod(table: Policies, database: Policies | undefined): bigint | undefined {
   const fields = policyFields(table, 'retention') ?? policyFields(database, 'retention');
   const text = fields?.['SoftDeletePeriod'];
-  return typeof text === 'string' ? parseTimespan(text) : undefined;
+  return typeof text === 'string' ? (parseTimespan(text) ?? undefined) : undefined;
 }
 
 /** When the table is to go, and whether also if it still has rows. */
 export function autoDelete(table: Policies): { readonly expiry: bigint; readonly evenIfNotEmpty: boolean } | undefined {
   const fields = policyFields(table, 'auto_delete');
-  const expiry = typeof fields?.['ExpiryDate'] === 'string' ? parseDatetime(fields['ExpiryDate']) : undefined;
-  return expiry === undefined ? undefined : { expiry, evenIfNotEmpty: fields?.['DeleteIfNotEmpty'] !== false };
+  const expiry = typeof fields?.['ExpiryDate'] === 'string' ? parseDatetime(fields['ExpiryDate']) : null;
+  return expiry === null ? undefined : { expiry, evenIfNotEmpty: fields?.['DeleteIfNotEmpty'] !== false };
 }

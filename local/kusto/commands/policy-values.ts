@@ -1,6 +1,8 @@
 import { badRequest } from '../catalog/errors.js';
-import { formatTimespan, parseDatetime, parseTimespan, TICKS_PER_SECOND } from '../catalog/ticks.js';
 import type { Policies } from '../catalog/types.js';
+import { TICKS_PER_SECOND } from '../values/datetime.js';
+import { parseDatetime } from '../values/datetime-parse.js';
+import { formatTimespan, parseTimespan } from '../values/timespan.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 type Check = (name: string, value: unknown) => unknown;
@@ -29,8 +31,8 @@ function reject(name: string, value: unknown, wanted: string): never {
 
 function timespan(min?: bigint, max?: bigint): Check {
   return (name, value) => {
-    const ticks = typeof value === 'string' ? parseTimespan(value) : undefined;
-    if (ticks === undefined || (min !== undefined && ticks < min) || (max !== undefined && ticks > max)) {
+    const ticks = typeof value === 'string' ? parseTimespan(value) : null;
+    if (ticks === null || (min !== undefined && ticks < min) || (max !== undefined && ticks > max)) {
       const range =
         min === undefined || max === undefined ? '' : ` from ${formatTimespan(min)} to ${formatTimespan(max)}`;
       reject(name, value, `it needs a timespan${range}`);
@@ -62,7 +64,7 @@ function oneOf(...words: readonly string[]): Check {
 }
 
 const datetime: Check = (name, value) =>
-  typeof value === 'string' && parseDatetime(value) !== undefined
+  typeof value === 'string' && parseDatetime(value) !== null
     ? value
     : reject(name, value, 'it needs a date and time');
 

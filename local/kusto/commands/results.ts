@@ -1,8 +1,9 @@
-import type { Cell, Column, ColumnSchema, Dynamic, DynamicNode, RowSet, ScalarType } from '../store/types.js';
+import { rowSetFromRows } from '../store/row-set.js';
+import type { Cell, ColumnSchema, Dynamic, RowSet, ScalarType } from '../store/types.js';
+import { dynamicFromText } from '../values/dynamic.js';
 
 /**
- * A result's columns written as in the documentation: `TableName:string, RowCount:long`.
- * Columns without a type are strings.
+ * A result's columns written as in the documentation: `TableName, RowCount:long`. Without a type: string.
  */
 export function columns(text: string): readonly ColumnSchema[] {
   return text.split(',').map((part) => {
@@ -11,35 +12,9 @@ export function columns(text: string): readonly ColumnSchema[] {
   });
 }
 
-class CellColumn implements Column {
-  readonly type: ScalarType;
-  readonly #cells: readonly Cell[];
-
-  constructor(type: ScalarType, cells: readonly Cell[]) {
-    this.type = type;
-    this.#cells = cells;
-  }
-
-  get length(): number {
-    return this.#cells.length;
-  }
-
-  get byteSize(): number {
-    return this.#cells.length * 16;
-  }
-
-  get(row: number): Cell {
-    return this.#cells[row] ?? null;
-  }
-}
-
 /** The small tables that commands answer, from rows of cells in the order of the schema. */
 export function resultTable(schema: readonly ColumnSchema[], rows: readonly (readonly Cell[])[]): RowSet {
-  return {
-    schema,
-    rowCount: rows.length,
-    columns: schema.map(({ type }, ordinal) => new CellColumn(type, rows.map((row) => row[ordinal] ?? null))),
-  };
+  return rowSetFromRows(schema, rows);
 }
 
 /** Rows as objects by column name; a missing member is null (an empty string in string columns). */
@@ -53,21 +28,6 @@ export function resultTableOf(
   );
 }
 
-/** A value that is JSON already. */
 export function jsonCell(value: unknown): Dynamic {
-  const text = JSON.stringify(value) ?? 'null';
-  return { text, value: () => toNode(JSON.parse(text)) };
-}
-
-function toNode(value: unknown): DynamicNode {
-  if (Array.isArray(value)) {
-    return value.map(toNode);
-  }
-  if (typeof value === 'object' && value !== null) {
-    return new Map(Object.entries(value).map(([key, item]) => [key, toNode(item)]));
-  }
-  if (typeof value === 'number' && !Number.isSafeInteger(value)) {
-    return { real: value };
-  }
-  return value as DynamicNode;
+  return dynamicFromText(JSON.stringify(value) ?? 'null');
 }

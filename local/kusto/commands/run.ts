@@ -132,7 +132,7 @@ export function createRunner(options: RunnerOptions) {
     const { text, database, clientRequestId, activityId, application, principal } = request;
     const command = isCommand(text);
     const startedOn = options.clock.now();
-    const kind = command ? commandKind(table, text) : 'Query';
+    const kind = command ? (findDefinition(table, text)?.kind ?? 'Unknown') : 'Query';
     const entry = activity.begin({
       ...{ isCommand: command, kind, text, database, clientRequestId, activityId, application, startedOn },
       principal: principal.name,
@@ -147,16 +147,15 @@ export function createRunner(options: RunnerOptions) {
     }
   }
 
-  return { execute: logged, kindOf: (text: string) => commandKind(table, text) };
+  return { execute: logged, isDm: (text: string) => findDefinition(table, text)?.isDm === true };
 }
 
 export function isCommand(text: string): boolean {
   return text[skipTrivia(text, 0)] === '.';
 }
 
-function commandKind(table: CommandTable<CommandDefinition>, text: string): string {
-  const start = skipTrivia(text, 0);
-  return table.find(new CommandReader(text, start + 1))?.definition.kind ?? 'Unknown';
+function findDefinition(table: CommandTable<CommandDefinition>, text: string): CommandDefinition | undefined {
+  return isCommand(text) ? table.find(new CommandReader(text, skipTrivia(text, 0) + 1))?.definition : undefined;
 }
 
 /** The first words of a command that nothing matched, for the refusal. */

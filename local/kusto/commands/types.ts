@@ -31,6 +31,8 @@ export interface CommandDefinition {
   readonly pattern: string;
   /** As `.show operations` and `.show commands` call it, such as `TableCreate`. */
   readonly kind: string;
+  /** Answered by the data-management role: faults of target `dm` apply. */
+  readonly isDm?: boolean;
   /** Reads the rest of the command; leaves a pipe or `;` for the caller. */
   parse(reader: CommandReader, matched: Matched, request: CommandRequest): CommandPlan;
 }
@@ -88,5 +90,5 @@ export interface CommandContext {
 export interface ServerFacts {
   readonly startedOn: bigint;
   readonly address: string;
-  readonly rolesInUse: () => readonly { readonly principal: string; readonly roles: readonly string[] }[];
+  readonly rolesInUse: () => readonly { readonly principal: string; readonly roles: Readonly<Record<string, readonly string[]>> }[];
 }

@@ -1,6 +1,5 @@
 import { columns, resultTable } from '../commands/results.js';
 import type { RequestResult } from '../commands/run.js';
-import { parseDatetime } from '../catalog/ticks.js';
 import type { RowSet } from '../store/types.js';
 import { visualizationOf } from './visualization.js';
 import { type AnswerIds, columnsV1, encodeRows, inChunks } from './wire.js';
@@ -36,7 +35,7 @@ function withTail(result: RequestResult, ids: AnswerIds): readonly RowSet[] {
   const properties = resultTable(PROPERTIES, [[JSON.stringify(visualizationOf(result))]]);
   const status = resultTable(STATUS, [
     [
-      ...[parseDatetime(ids.timestamp) ?? null, SEVERITY_INFO, 'Info', 0, 'Query completed successfully', 1],
+      ...[ids.now, SEVERITY_INFO, 'Info', 0, 'Query completed successfully', 1],
       ...[ids.activityId, ids.activityId, ids.activityId, ids.clientRequestId],
     ],
   ]);

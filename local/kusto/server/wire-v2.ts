@@ -1,5 +1,4 @@
 import { columns, jsonCell, resultTable } from '../commands/results.js';
-import { parseDatetime } from '../catalog/ticks.js';
 import type { QueryResult } from '../query/types.js';
 import type { RowSet } from '../store/types.js';
 import { visualizationOf } from './visualization.js';
@@ -111,9 +110,8 @@ function propertiesTable(result: QueryResult): RowSet {
   return resultTable(PROPERTIES, [[1, 'Visualization', jsonCell(JSON.stringify(visualizationOf(result)))]]);
 }
 
-function completionTable({ clientRequestId, activityId, timestamp }: AnswerIds): RowSet {
-  const at = parseDatetime(timestamp) ?? null;
-  const common = [at, clientRequestId, activityId, activityId, activityId, LEVEL_INFO, 'Info', 0, 'S_OK (0)'];
+function completionTable({ clientRequestId, activityId, now }: AnswerIds): RowSet {
+    const common = [now, clientRequestId, activityId, activityId, activityId, LEVEL_INFO, 'Info', 0, 'S_OK (0)'];
   return resultTable(COMPLETION, [
     [...common, EVENT_QUERY_INFO, 'QueryInfo', '{"Count":1,"Text":"Query completed successfully"}'],
     [...common, EVENT_RESOURCES, 'WorkloadGroup', '{"Count":1,"Text":"default"}'],

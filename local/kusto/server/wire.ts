@@ -9,8 +9,8 @@ const CHUNK_CHARS = 64 * 1024;
 export interface AnswerIds {
   readonly clientRequestId: string;
   readonly activityId: string;
-  /** ISO. */
-  readonly timestamp: string;
+  /** Ticks. */
+  readonly now: bigint;
 }
 
 /** Rows as JSON arrays without the enclosing brackets, in pieces. */

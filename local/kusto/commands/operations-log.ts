@@ -1,0 +1,44 @@
+import { open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { OperationUpdate } from './operations.js';
+
+const FILE = 'operations.jsonl';
+
+/** Updates of earlier runs and a place for new ones. */
+export interface OperationsLog {
+  readonly earlier: readonly OperationUpdate[];
+  readonly onUpdate: (update: OperationUpdate) => void;
+  close(): Promise<void>;
+}
+
+/** The operations' log kept in `directory`; nothing is kept without a directory. */
+export async function openOperationsLog(directory?: string): Promise<OperationsLog> {
+  if (directory === undefined) {
+    return { earlier: [], onUpdate: () => undefined, close: async () => undefined };
+  }
+  const path = join(directory, FILE);
+  const text = await readFile(path, 'utf8').catch(() => '');
+  const file = await open(path, 'a');
+  let written = Promise.resolve();
+  return {
+    earlier: text
+      .split('\n')
+      .slice(0, -1)
+      .map(parseUpdate),
+    onUpdate: (update) => {
+      const line = JSON.stringify(update, (_key, value: unknown) =>
+        typeof value === 'bigint' ? String(value) : value,
+      );
+      written = written.then(() => file.appendFile(`${line}\n`));
+    },
+    close: async () => {
+      await written;
+      await file.close();
+    },
+  };
+}
+
+function parseUpdate(line: string): OperationUpdate {
+  const update = JSON.parse(line) as OperationUpdate & { startedOn: string; lastUpdatedOn: string };
+  return { ...update, startedOn: BigInt(update.startedOn), lastUpdatedOn: BigInt(update.lastUpdatedOn) };
+}
