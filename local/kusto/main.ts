@@ -9,7 +9,11 @@ import { startKustoServer } from './server/server.js';
 import { openStorage } from './server/storage.js';
 
 const FLAGS = {
-  port: { value: 'N', default: '8080', help: 'port of engine and data-management endpoint; 0 takes any free one' },
+  port: {
+    value: 'N',
+    default: '8080',
+    help: 'port of engine and data-management endpoint; 0 takes any free one',
+  },
   'admin-port': { value: 'N', default: '0', help: 'port for faults and principals; 0 takes any free one' },
   'port-storage': {
     value: 'N',
@@ -32,3 +36,72 @@ const FLAGS = {
   },
   'login-endpoint': { value: 'URL', help: 'sign-in address that cloud metadata gives to clients' },
 };
+
+const REFUSE_QUERIES = {
+  execute: async () => {
+    throw notSupported('KQL');
+  },
+};
+
+async function prepareTls(directory: string | undefined) {
+  const certificate = await makeLocalCertificate();
+  const folder = directory ?? (await mkdtemp(join(tmpdir(), 'kusto-local-')));
+  const files = await writeCertificate(join(folder, 'tls'), certificate);
+  const clean = async () => {
+    if (directory === undefined) {
+      await rm(folder, { recursive: true, force: true });
+    }
+  };
+  return { certificate, files, clean };
+}
+
+async function start({ strings, switches }: FlagValues): Promise<RunningService> {
+  const dataDirectory = strings['data'];
+  const databases = (strings['databases'] ?? '').split(',').map((name) => name.trim());
+  if (databases.some((name) => name === '')) {
+    throw new LocalError('USAGE', '--databases needs names separated by commas');
+  }
+  const tls = switches['tls'] === true ? await prepareTls(dataDirectory) : undefined;
+  const hasStorage = switches['no-storage'] !== true || strings['storage'] !== undefined;
+  const server = await startKustoServer({
+    port: portNumber('port', strings['port']),
+    adminPort: portNumber('admin-port', strings['admin-port']),
+    databases,
+    queryEngine: REFUSE_QUERIES,
+    log: (line) => console.error(line),
+    ...(dataDirectory !== undefined && { dataDirectory }),
+    ...(tls !== undefined && { certificate: tls.certificate }),
+    ...(strings['login-endpoint'] !== undefined && { loginEndpoint: strings['login-endpoint'] }),
+    ...(hasStorage && {
+      storage: (parts) =>
+        openStorage(
+          {
+            port: portNumber('port-storage', strings['port-storage']),
+            ...(strings['storage'] !== undefined && { address: strings['storage'] }),
+            ...(dataDirectory !== undefined && { dataDirectory }),
+            ...(tls !== undefined && { certificate: tls.certificate, certificateFiles: tls.files }),
+          },
+          parts,
+        ),
+    }),
+  });
+  const { url, admin, storage } = server;
+  const ready = { engine: url, dm: url, ...storage?.public, admin, cert: tls?.files.certPath };
+  return {
+    ready,
+    lines: Object.entries(ready).flatMap(([name, value]) =>
+      value === undefined ? [] : [`${name}: ${value}`],
+    ),
+    stop: async () => {
+      await server.stop();
+      await tls?.clean();
+    },
+  };
+}
+
+await runService({
+  name: 'kusto',
+  summary: 'a local Kusto: engine and data-management endpoint on one port',
+  flags: FLAGS,
+  start,
+});

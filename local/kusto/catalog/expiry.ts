@@ -5,7 +5,8 @@ import type { Table } from './types.js';
 /** The table as it is at `now`: without extents past their retention, `undefined` past its auto-delete date. */
 export function liveTable(table: Table, database: Database, now: bigint): Table | undefined {
   const period = softDeletePeriod(table.policies, database.policies);
-  const isLive = ({ createdOn }: { readonly createdOn: bigint }) => period === undefined || createdOn + period > now;
+  const isLive = ({ createdOn }: { readonly createdOn: bigint }) =>
+    period === undefined || createdOn + period > now;
   const live =
     period === undefined || table.extents.every(isLive)
       ? table

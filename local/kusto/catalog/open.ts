@@ -41,7 +41,10 @@ export async function openCatalog(clock: EngineClock, directory?: string): Promi
       return file;
     },
   };
-  const latest = allExtents(initial).reduce((max, { ingestedOn }) => (ingestedOn > max ? ingestedOn : max), 0n);
+  let latest = 0n;
+  for (const { ingestedOn } of allExtents(initial)) {
+    latest = ingestedOn < latest ? latest : ingestedOn;
+  }
   return { catalog: createCatalog({ clock, initial, durability }), latest, close: () => journal.close() };
 }
 

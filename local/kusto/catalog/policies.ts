@@ -19,7 +19,10 @@ export function policyFields(policies: Policies | undefined, name: string): Fiel
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
 }
 
-export function effectiveBatching(table: Policies | undefined, database: Policies | undefined): BatchingPolicy {
+export function effectiveBatching(
+  table: Policies | undefined,
+  database: Policies | undefined,
+): BatchingPolicy {
   const chosen = policyFields(table, 'ingestionbatching') ?? policyFields(database, 'ingestionbatching');
   const fields = { ...DEFAULT_BATCHING, ...chosen };
   const time = parseTimespan(String(fields.MaximumBatchingTimeSpan));
@@ -43,7 +46,9 @@ export function softDeletePeriod(table: Policies, database: Policies | undefined
 }
 
 /** When the table is to go, and whether also if it still has rows. */
-export function autoDelete(table: Policies): { readonly expiry: bigint; readonly evenIfNotEmpty: boolean } | undefined {
+export function autoDelete(
+  table: Policies,
+): { readonly expiry: bigint; readonly evenIfNotEmpty: boolean } | undefined {
   const fields = policyFields(table, 'auto_delete');
   const expiry = typeof fields?.['ExpiryDate'] === 'string' ? parseDatetime(fields['ExpiryDate']) : null;
   return expiry === null ? undefined : { expiry, evenIfNotEmpty: fields?.['DeleteIfNotEmpty'] !== false };

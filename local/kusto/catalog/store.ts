@@ -4,9 +4,23 @@ import type { EngineClock } from '../faults/types.js';
 import type { Column, RowSet } from '../store/types.js';
 import { entityNotFound } from './errors.js';
 import { expiredChanges, liveTable } from './expiry.js';
-import { applyChanges, type CatalogState, type Change, type Database, EMPTY_CATALOG, type StoredExtent } from './model.js';
+import {
+  applyChanges,
+  type CatalogState,
+  type Change,
+  type Database,
+  EMPTY_CATALOG,
+  type StoredExtent,
+} from './model.js';
 import { effectiveBatching, effectiveStreaming } from './policies.js';
-import type { AppendOptions, Catalog, IngestionFailure, MappingKind, StoredFunction, Table } from './types.js';
+import type {
+  AppendOptions,
+  Catalog,
+  IngestionFailure,
+  MappingKind,
+  StoredFunction,
+  Table,
+} from './types.js';
 
 /** `.show ingestion failures` forgets the oldest beyond this count. */
 const MAX_FAILURES = 10_000;
@@ -190,10 +204,13 @@ export function checkFits(table: Table, rows: RowSet): void {
     const column = table.schema.find((candidate) => candidate.name === name);
     if (column?.type !== type) {
       const found = column === undefined ? 'has no such column' : `has it as ${column.type}`;
-      throw new KustoError(`Column '${name}' of type ${type} cannot be stored: table '${table.name}' ${found}`, {
-        status: 400,
-        code: 'BadRequest_SchemaMismatch',
-      });
+      throw new KustoError(
+        `Column '${name}' of type ${type} cannot be stored: table '${table.name}' ${found}`,
+        {
+          status: 400,
+          code: 'BadRequest_SchemaMismatch',
+        },
+      );
     }
   }
 }

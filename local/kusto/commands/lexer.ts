@@ -64,7 +64,9 @@ export function readToken(text: string, from: number): Token | undefined {
   if (start >= text.length) {
     return undefined;
   }
-  return readStrings(text, start) ?? readName(text, start) ?? readWord(text, start) ?? readSymbol(text, start);
+  return (
+    readStrings(text, start) ?? readName(text, start) ?? readWord(text, start) ?? readSymbol(text, start)
+  );
 }
 
 function readWord(text: string, start: number): Token | undefined {
@@ -87,9 +89,7 @@ function readName(text: string, start: number): Token | undefined {
     return undefined;
   }
   const close = skipTrivia(text, inner.end);
-  return text[close] === ']'
-    ? { kind: 'name', value: inner.value, start, end: close + 1 }
-    : undefined;
+  return text[close] === ']' ? { kind: 'name', value: inner.value, start, end: close + 1 } : undefined;
 }
 
 function readStrings(text: string, start: number): Token | undefined {
@@ -169,9 +169,9 @@ function readEscaped(text: string, start: number, quote: string): Literal {
       break;
     }
     if (character === '\\') {
-      const escape = readEscape(text, at);
-      value += escape.value;
-      at = escape.end;
+      const decoded = readEscape(text, at);
+      value += decoded.value;
+      at = decoded.end;
     } else {
       value += character;
       at += 1;

@@ -21,10 +21,7 @@ export async function openOperationsLog(directory?: string): Promise<OperationsL
   const file = await open(path, 'a');
   let written = Promise.resolve();
   return {
-    earlier: text
-      .split('\n')
-      .slice(0, -1)
-      .map(parseUpdate),
+    earlier: text.split('\n').slice(0, -1).map(parseUpdate),
     onUpdate: (update) => {
       const line = JSON.stringify(update, (_key, value: unknown) =>
         typeof value === 'bigint' ? String(value) : value,

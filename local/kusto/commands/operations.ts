@@ -128,10 +128,13 @@ export class Operations {
       throw entityNotFound('Operation', id);
     }
     if (result === undefined) {
-      throw new KustoError(`Operation '${id}' is ${update.state}: it has no details. ${update.status}`.trim(), {
-        status: 400,
-        code: 'BadRequest_OperationDetailsNotAvailable',
-      });
+      throw new KustoError(
+        `Operation '${id}' is ${update.state}: it has no details. ${update.status}`.trim(),
+        {
+          status: 400,
+          code: 'BadRequest_OperationDetailsNotAvailable',
+        },
+      );
     }
     return result;
   }
@@ -206,7 +209,11 @@ export class Operations {
   }
 
   #finish(id: string, end: Pick<OperationUpdate, 'state' | 'status' | 'shouldRetry'>): OperationUpdate {
-    return this.#put({ ...(this.#latest.get(id) as OperationUpdate), ...end, lastUpdatedOn: this.#clock.now() });
+    return this.#put({
+      ...(this.#latest.get(id) as OperationUpdate),
+      ...end,
+      lastUpdatedOn: this.#clock.now(),
+    });
   }
 
   #put(update: OperationUpdate): OperationUpdate {

@@ -34,7 +34,9 @@ function timespan(min?: bigint, max?: bigint): Check {
     const ticks = typeof value === 'string' ? parseTimespan(value) : null;
     if (ticks === null || (min !== undefined && ticks < min) || (max !== undefined && ticks > max)) {
       const range =
-        min === undefined || max === undefined ? '' : ` from ${formatTimespan(min)} to ${formatTimespan(max)}`;
+        min === undefined || max === undefined
+          ? ''
+          : ` from ${formatTimespan(min)} to ${formatTimespan(max)}`;
       reject(name, value, `it needs a timespan${range}`);
     }
     return formatTimespan(ticks as bigint);
@@ -54,7 +56,9 @@ function whole(min: number, max: number): Check {
 /** Also as quoted text, which some clients send. */
 const boolean: Check = (name, value) => {
   const text = String(value).toLowerCase();
-  return text === 'true' || text === 'false' ? text === 'true' : reject(name, value, 'it needs true or false');
+  return text === 'true' || text === 'false'
+    ? text === 'true'
+    : reject(name, value, 'it needs true or false');
 };
 
 function oneOf(...words: readonly string[]): Check {

@@ -1,5 +1,6 @@
+import { badRequest } from '../catalog/errors.js';
 import type { CatalogStore } from '../catalog/store.js';
-import { KustoError, notSupported } from '../errors.js';
+import { notSupported } from '../errors.js';
 import type { EngineClock, Faults } from '../faults/types.js';
 import type { QueryEngine, QueryResult } from '../query/types.js';
 import type { IngestionService } from '../server/types.js';
@@ -39,16 +40,68 @@ interface Understood {
   readonly query: string;
 }
 
-export type Runner = ReturnType<typeof createRunner>;
-
 /** Runs management commands and queries: the part of the server that knows no HTTP. */
-export function createRunner(options: RunnerOptions) {
-  const table = new CommandTable(options.definitions);
-  const activity = new ActivityLog();
+export class Runner {
+  readonly #options: RunnerOptions;
+  readonly #table: CommandTable<CommandDefinition>;
+  readonly #activity = new ActivityLog();
 
-  function understand(request: CommandRequest): Understood {
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+    this.#table = new CommandTable(options.definitions);
+  }
+
+  /** Whether the data-management role answers this command. */
+  isDm(text: string): boolean {
+    return this.#find(text)?.isDm === true;
+  }
+
+  /** Runs a command, with what is piped or fed from it, or a query. */
+  async execute(request: CommandRequest): Promise<RequestResult> {
+    const { text, database, clientRequestId, activityId, application, principal } = request;
+    const { clock } = this.#options;
+    const entry = this.#activity.begin({
+      ...{ text, database, clientRequestId, activityId, application, startedOn: clock.now() },
+      isCommand: isCommand(text),
+      kind: isCommand(text) ? (this.#find(text)?.kind ?? 'Unknown') : 'Query',
+      principal: principal.name,
+    });
+    try {
+      const result = await this.#execute(request, 0);
+      this.#activity.end(entry, clock.now());
+      return result;
+    } catch (error) {
+      this.#activity.end(entry, clock.now(), error);
+      throw error;
+    }
+  }
+
+  #find(text: string): CommandDefinition | undefined {
+    return isCommand(text)
+      ? this.#table.find(new CommandReader(text, skipTrivia(text, 0) + 1))?.definition
+      : undefined;
+  }
+
+  async #execute(request: CommandRequest, depth: number): Promise<RequestResult> {
+    if (!isCommand(request.text)) {
+      return { ...(await this.#query(request)), isPlainCommand: false };
+    }
+    const { rows, query } = await this.#command(request, depth);
+    if (query === '') {
+      return { tables: [rows], isPlainCommand: true };
+    }
+    return { ...(await this.#query({ ...request, text: query }, rows)), isPlainCommand: false };
+  }
+
+  async #command(request: CommandRequest, depth: number) {
+    const understood = this.#understand(request);
+    const rows = await this.#runPlan(understood, this.#context(request, depth));
+    return { ...understood, rows };
+  }
+
+  #understand(request: CommandRequest): Understood {
     const reader = new CommandReader(request.text, skipTrivia(request.text, 0) + 1);
-    const found = table.find(reader);
+    const found = this.#table.find(reader);
     if (found === undefined) {
       throw notSupported(`The command '.${headOf(reader)}'`);
     }
@@ -56,106 +109,63 @@ export function createRunner(options: RunnerOptions) {
     return { kind: found.definition.kind, plan, query: tailQuery(reader) };
   }
 
-  async function runUnderstood(understood: Understood, context: CommandContext): Promise<RowSet> {
-    const { plan, kind } = understood;
+  async #runPlan({ plan, kind }: Understood, context: CommandContext): Promise<RowSet> {
+    const { text, database, principal, activityId } = context.request;
     for (const access of plan.access) {
-      context.request.principal.demand(access);
+      principal.demand(access);
     }
     if (plan.isAsync !== true) {
       return plan.run(context);
     }
-    const { text, database, principal, activityId } = context.request;
-    const id = options.operations.start(
+    // The caller's leaving does not end what runs in the background.
+    const { signal: _, ...request } = context.request;
+    const id = this.#options.operations.start(
       { kind, text, database, principal: principal.name, activityId },
-      () => plan.run(context),
+      (signal) => plan.run(this.#context({ ...request, signal }, 0)),
     );
     return resultTable(OPERATION_ID, [[id]]);
   }
 
-  async function runCommand(request: CommandRequest, depth: number) {
-    const understood = understand(request);
-    const rows = await runUnderstood(understood, contextOf(request, depth));
-    return { ...understood, rows };
-  }
-
-  function contextOf(request: CommandRequest, depth: number): CommandContext {
-    const { catalog, clock, faults, operations, server, ingestion } = options;
-    const nested = (text: string) => {
+  #context(request: CommandRequest, depth: number): CommandContext {
+    const { catalog, clock, faults, operations, server, ingestion } = this.#options;
+    const nested = (text: string): CommandRequest => {
       if (depth >= MAX_NESTING) {
-        throw new KustoError(`Commands are nested deeper than ${MAX_NESTING} levels`, {
-          status: 400,
-          code: 'BadRequest_CommandNesting',
-        });
+        throw badRequest(`Commands are nested deeper than ${MAX_NESTING} levels`);
       }
-      return execute({ ...request, text }, depth + 1);
+      return { ...request, text: text.trim() };
     };
     return {
-      ...{ request, catalog, clock, faults, operations, activity, server, ingestion },
-      query: (text, input) => runQuery({ ...request, text }, input),
-      rows: async (text) => (await nested(text)).tables[0] as RowSet,
-      command: async (text) => {
-        const { kind, rows } = await runCommand({ ...request, text: text.trim() }, depth + 1);
-        return { kind, rows };
-      },
+      ...{ request, catalog, clock, faults, operations, server, ingestion, activity: this.#activity },
+      query: (text, input) => this.#query({ ...request, text }, input),
+      rows: async (text) => firstTable(await this.#execute(nested(text), depth + 1)),
+      command: (text) => this.#command(nested(text), depth + 1),
     };
   }
 
-  async function runQuery(request: CommandRequest, input?: RowSet): Promise<QueryResult> {
-    const { database, text, signal } = request;
+  async #query(request: CommandRequest, input?: RowSet): Promise<QueryResult> {
+    const { database, text, signal, options, parameters } = request;
     request.principal.demand({ role: 'viewer', database });
-    options.catalog.database(database);
-    return options.queryEngine.execute(
-      {
-        database,
-        text,
-        options: request.options,
-        ...(request.parameters !== undefined && { parameters: request.parameters }),
-        ...(input !== undefined && { input }),
-        ...(signal !== undefined && { signal }),
-      },
-      options.catalog,
-    );
+    this.#options.catalog.database(database);
+    const query = {
+      ...{ database, text, options },
+      ...(parameters !== undefined && { parameters }),
+      ...(input !== undefined && { input }),
+      ...(signal !== undefined && { signal }),
+    };
+    return this.#options.queryEngine.execute(query, this.#options.catalog);
   }
+}
 
-  async function execute(request: CommandRequest, depth = 0): Promise<RequestResult> {
-    if (!isCommand(request.text)) {
-      return { ...(await runQuery(request)), isPlainCommand: false };
-    }
-    const { rows, query } = await runCommand(request, depth);
-    if (query === '') {
-      return { tables: [rows], isPlainCommand: true };
-    }
-    return { ...(await runQuery({ ...request, text: query }, rows)), isPlainCommand: false };
+function firstTable({ tables }: QueryResult): RowSet {
+  const [first] = tables;
+  if (first === undefined) {
+    throw badRequest('The query has no result');
   }
-
-  async function logged(request: CommandRequest): Promise<RequestResult> {
-    const { text, database, clientRequestId, activityId, application, principal } = request;
-    const command = isCommand(text);
-    const startedOn = options.clock.now();
-    const kind = command ? (findDefinition(table, text)?.kind ?? 'Unknown') : 'Query';
-    const entry = activity.begin({
-      ...{ isCommand: command, kind, text, database, clientRequestId, activityId, application, startedOn },
-      principal: principal.name,
-    });
-    try {
-      const result = await execute(request);
-      activity.end(entry, options.clock.now());
-      return result;
-    } catch (error) {
-      activity.end(entry, options.clock.now(), error);
-      throw error;
-    }
-  }
-
-  return { execute: logged, isDm: (text: string) => findDefinition(table, text)?.isDm === true };
+  return first;
 }
 
 export function isCommand(text: string): boolean {
   return text[skipTrivia(text, 0)] === '.';
-}
-
-function findDefinition(table: CommandTable<CommandDefinition>, text: string): CommandDefinition | undefined {
-  return isCommand(text) ? table.find(new CommandReader(text, skipTrivia(text, 0) + 1))?.definition : undefined;
 }
 
 /** The first words of a command that nothing matched, for the refusal. */

@@ -34,7 +34,10 @@ export function idOf(...names: readonly string[]): string {
   const hex = names
     .join('\0')
     .split('')
-    .reduce((hash, character) => (hash * 1_099_511_628_211n + BigInt(character.charCodeAt(0))) % 2n ** 128n, 14695981039346656037n)
+    .reduce(
+      (hash, character) => (hash * 1_099_511_628_211n + BigInt(character.charCodeAt(0))) % 2n ** 128n,
+      14695981039346656037n,
+    )
     .toString(16)
     .padStart(32, '0');
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
@@ -108,7 +111,9 @@ function detailRows(tables: readonly Table[], database: Database): RowSet {
 }
 
 function tableDetails(table: Table, database: Database) {
-  const created = table.extents.map(({ createdOn }) => createdOn).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+  const created = table.extents
+    .map(({ createdOn }) => createdOn)
+    .sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
   const extents = BigInt(table.extents.length);
   const size = sum(table.extents.map(extentBytes));
   const originalSize = sum(table.extents.map((extent) => extent.originalSize));

@@ -90,5 +90,8 @@ export interface CommandContext {
 export interface ServerFacts {
   readonly startedOn: bigint;
   readonly address: string;
-  readonly rolesInUse: () => readonly { readonly principal: string; readonly roles: Readonly<Record<string, readonly string[]>> }[];
+  readonly rolesInUse: () => readonly {
+    readonly principal: string;
+    readonly roles: Readonly<Record<string, readonly string[]>>;
+  }[];
 }

@@ -16,7 +16,17 @@ const ACTIONS: Readonly<Record<FaultTarget, readonly FaultAction[]>> = {
   blob: REQUEST_ACTIONS,
   queue: [...REQUEST_ACTIONS, 'vanish', 'duplicate'],
   table: REQUEST_ACTIONS,
-  operation: ['fail', 'transient', 'permanent', 'throttle', 'slow', 'loseAnswer', 'hang', 'vanish', 'duplicate'],
+  operation: [
+    'fail',
+    'transient',
+    'permanent',
+    'throttle',
+    'slow',
+    'loseAnswer',
+    'hang',
+    'vanish',
+    'duplicate',
+  ],
   clock: ['advance'],
 };
 
@@ -124,7 +134,9 @@ function matcher(match: string | undefined): (description: string) => boolean {
     const expression = new RegExp(pattern[1] as string, pattern[2]);
     return (description) => expression.test(description);
   } catch (error) {
-    throw badRequest(`'match' is not a regular expression: ${error instanceof Error ? error.message : error}`);
+    throw badRequest(
+      `'match' is not a regular expression: ${error instanceof Error ? error.message : error}`,
+    );
   }
 }
 
@@ -149,7 +161,9 @@ const TEXTS = ['match', 'code', 'message'];
 
 function readRule(body: unknown): FaultRule {
   if (typeof body !== 'object' || body === null) {
-    throw badRequest('a fault is a JSON object {"target","match","action","times","probability","seed","delayMs"}');
+    throw badRequest(
+      'a fault is a JSON object {"target","match","action","times","probability","seed","delayMs"}',
+    );
   }
   const { target, action, ...rest } = body as Readonly<Record<string, unknown>>;
   if (typeof target !== 'string' || !Object.hasOwn(ACTIONS, target)) {

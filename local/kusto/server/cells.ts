@@ -27,7 +27,5 @@ const ENCODERS: Readonly<Record<ScalarType, CellEncoder>> = {
 
 export function cellEncoder(type: ScalarType): CellEncoder {
   const encode = ENCODERS[type];
-  return type === 'string'
-    ? (cell) => encode(cell ?? '')
-    : (cell) => (cell === null ? 'null' : encode(cell));
+  return type === 'string' ? (cell) => encode(cell ?? '') : (cell) => (cell === null ? 'null' : encode(cell));
 }

@@ -84,7 +84,11 @@ interface Failure {
   readonly context: Parameters<typeof errorBody>[1];
 }
 
-async function sendError(request: IncomingMessage, response: ServerResponse, failure: Failure): Promise<void> {
+async function sendError(
+  request: IncomingMessage,
+  response: ServerResponse,
+  failure: Failure,
+): Promise<void> {
   if (response.destroyed) {
     return;
   }

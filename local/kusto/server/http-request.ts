@@ -96,7 +96,8 @@ function bodyFrom(fields: Fields): QueryBody {
   if (typeof csl !== 'string' || csl.trim() === '') {
     throw badRequest("The request needs the query or command in 'csl'");
   }
-  const parsed = typeof properties === 'string' && properties !== '' ? parseJson(properties, "'properties'") : properties;
+  const parsed =
+    typeof properties === 'string' && properties !== '' ? parseJson(properties, "'properties'") : properties;
   const bag = asObject(parsed === '' ? undefined : parsed, "'properties'");
   return {
     csl,

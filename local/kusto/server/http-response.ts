@@ -25,12 +25,19 @@ function compressor(request: IncomingMessage) {
 }
 
 /** Sends the answer piece by piece as fast as the client takes it; compressed where the client accepts that. */
-export async function send(request: IncomingMessage, response: ServerResponse, answer: Answer): Promise<void> {
+export async function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: Answer,
+): Promise<void> {
   const iterator = answer.pieces[Symbol.iterator]();
   const first = iterator.next();
   const second = first.done === true ? first : iterator.next();
   const head = first.done === true ? '' : first.value;
-  const headers = { 'content-type': answer.contentType ?? 'application/json; charset=utf-8', ...answer.headers };
+  const headers = {
+    'content-type': answer.contentType ?? 'application/json; charset=utf-8',
+    ...answer.headers,
+  };
   const compress = head.length < MIN_COMPRESSED_CHARS ? undefined : compressor(request);
   const encodingHeader = compress === undefined ? {} : { 'content-encoding': compress.encoding };
   if (second.done === true && compress === undefined) {
@@ -46,7 +53,5 @@ export async function send(request: IncomingMessage, response: ServerResponse, a
     }
   }
   const source = Readable.from(all(), { objectMode: false });
-  await (compress === undefined
-    ? pipeline(source, response)
-    : pipeline(source, compress.stream(), response));
+  await (compress === undefined ? pipeline(source, response) : pipeline(source, compress.stream(), response));
 }

@@ -10,5 +10,7 @@ const PUBLIC_CLOUD = {
 
 /** Body of `GET /v1/rest/auth/metadata`; tests may send sign-ins to a server of their own. */
 export function cloudMetadata(loginEndpoint?: string): object {
-  return { AzureAD: { ...PUBLIC_CLOUD, ...(loginEndpoint !== undefined && { LoginEndpoint: loginEndpoint }) } };
+  return {
+    AzureAD: { ...PUBLIC_CLOUD, ...(loginEndpoint !== undefined && { LoginEndpoint: loginEndpoint }) },
+  };
 }

@@ -5,11 +5,11 @@ import type { CatalogStore } from '../catalog/store.js';
 import { COMMANDS } from '../commands/all.js';
 import { Operations } from '../commands/operations.js';
 import { openOperationsLog } from '../commands/operations-log.js';
-import { createRunner } from '../commands/run.js';
+import { Runner } from '../commands/run.js';
 import { serviceCommand } from '../commands/service-commands.js';
 import { createClock } from '../faults/clock.js';
 import { FaultEngine } from '../faults/engine.js';
-import type { Faults, EngineClock } from '../faults/types.js';
+import type { EngineClock, Faults } from '../faults/types.js';
 import type { QueryEngine } from '../query/types.js';
 import { createAdminHandler } from './admin.js';
 import { createHandler } from './handler.js';
@@ -96,7 +96,7 @@ async function start(
     address: 'localhost',
     rolesInUse: () => principals.list().map(({ name, roles }) => ({ principal: name, roles })),
   };
-  const runner = createRunner({
+  const runner = new Runner({
     definitions: [...COMMANDS, ...(ingestion?.commands ?? []).map(serviceCommand)],
     ...{ catalog, clock, faults, operations, server, queryEngine: options.queryEngine },
     ...(ingestion !== undefined && { ingestion }),

@@ -111,7 +111,17 @@ function propertiesTable(result: QueryResult): RowSet {
 }
 
 function completionTable({ clientRequestId, activityId, now }: AnswerIds): RowSet {
-    const common = [now, clientRequestId, activityId, activityId, activityId, LEVEL_INFO, 'Info', 0, 'S_OK (0)'];
+  const common = [
+    now,
+    clientRequestId,
+    activityId,
+    activityId,
+    activityId,
+    LEVEL_INFO,
+    'Info',
+    0,
+    'S_OK (0)',
+  ];
   return resultTable(COMPLETION, [
     [...common, EVENT_QUERY_INFO, 'QueryInfo', '{"Count":1,"Text":"Query completed successfully"}'],
     [...common, EVENT_RESOURCES, 'WorkloadGroup', '{"Count":1,"Text":"default"}'],

@@ -1,8 +1,12 @@
 import type { TestContext } from 'node:test';
-import type { QueryEngine } from '../../../local/kusto/query/types.js';
-import { type KustoServer, type KustoServerOptions, startKustoServer } from '../../../local/kusto/server/server.js';
-import type { Cell, RowSet } from '../../../local/kusto/store/types.js';
 import { columns, resultTable } from '../../../local/kusto/commands/results.js';
+import type { QueryEngine } from '../../../local/kusto/query/types.js';
+import {
+  type KustoServer,
+  type KustoServerOptions,
+  startKustoServer,
+} from '../../../local/kusto/server/server.js';
+import type { Cell, RowSet } from '../../../local/kusto/store/types.js';
 
 /** Answers of a stand-in for the query engine, by query text; `$command_results` alone gives the rows piped in. */
 export function cannedQueries(answers: Readonly<Record<string, readonly RowSet[]>> = {}): QueryEngine {

@@ -24,7 +24,10 @@ test('official client reads exact answers of a query in the v2 and the v1 form',
   const server = await startEngine(t, { queryEngine: cannedQueries({ q: [answer] }) });
   const client = new Client(new KustoConnectionStringBuilder(server.url));
   t.after(() => client.close());
-  for (const result of [await client.executeQuery('Samples', 'q'), await client.executeQueryV1('Samples', 'q')]) {
+  for (const result of [
+    await client.executeQuery('Samples', 'q'),
+    await client.executeQueryV1('Samples', 'q'),
+  ]) {
     const [first, second] = [...(result.primaryResults[0]?.rows() ?? [])].map((row) => row.toJSON<object>());
     assert.deepEqual(first, { A: 1, B: new Date('2022-09-28T22:13:20Z'), C: 1000, D: true });
     assert.deepEqual(Object.values(second ?? {})[0], null);
