@@ -15,6 +15,8 @@ export interface Decoded {
   readonly rows: RowSet;
   /** Bytes after decompression. */
   readonly rawSizeBytes: number;
+  /** Malformed lines of format json, which the service ignores without a word. */
+  readonly ignoredRecords?: number;
 }
 
 /**

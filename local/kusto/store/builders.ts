@@ -127,7 +127,7 @@ export class WideBuilder implements StoreColumnBuilder {
   appendBigInt(value: bigint): void {
     if (this.values !== undefined) {
       this.base ??= value;
-      const relative = Number(value - this.base);
+      const relative = this.base === 0n ? Number(value) : Number(value - this.base);
       if (Number.isSafeInteger(relative)) {
         this.appendSafe(relative);
         return;

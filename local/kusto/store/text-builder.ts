@@ -8,6 +8,14 @@ const FIRST_CAPACITY = 64;
 /** From this many distinct values on, a dictionary larger than half the rows is given up. */
 const SMALLEST_PLAIN = 8192;
 
+/** V8 copies shorter slices; a longer one keeps the whole text it was cut from alive. */
+const SHORTEST_SHARED_SLICE = 13;
+
+/** The text without a tie to the large text it may be a slice of. */
+function owned(text: string): string {
+  return text.length < SHORTEST_SHARED_SLICE ? text : ` ${text}`.slice(1);
+}
+
 /** Builds strings or dynamics: a dictionary as long as values repeat, plain text afterwards. */
 export class TextBuilder implements StoreColumnBuilder {
   readonly type: TextType;
@@ -35,15 +43,16 @@ export class TextBuilder implements StoreColumnBuilder {
   /** A string, or the JSON text of a dynamic. */
   appendText(text: string): void {
     if (this.index === undefined) {
-      this.plain.push(text);
+      this.plain.push(owned(text));
       this.length++;
       return;
     }
     let code = this.index.get(text);
     if (code === undefined) {
       code = this.dictionary.length;
-      this.dictionary.push(text);
-      this.index.set(text, code);
+      const own = owned(text);
+      this.dictionary.push(own);
+      this.index.set(own, code);
     }
     if (this.length === this.codes.length) {
       const codes = new Uint32Array(this.length * 2);
