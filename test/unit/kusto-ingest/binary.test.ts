@@ -157,7 +157,7 @@ async function avroFile(codec: string): Promise<Buffer> {
   for (let i = 0; i < 3; i++) {
     encoder.write({
       l: i === 0 ? -(2 ** 52) - 1 : i * 2 ** 40,
-      s: i === 1 ? null : { string: `ü${i}` },
+      s: i === 1 ? null : `ü${i}`,
       d: 0.5,
       t: 1_700_000_000_123_456,
       day: 1,
