@@ -15,14 +15,16 @@ export function settingsFromEnvironment(): Settings {
 /** Folders looked at above the module, at most. */
 const maxDepth = 6;
 
-/** The folder with host.json: above this module where the app is deployed, else the working directory. */
+/** The folder with host.json: the working directory, as the platform sets it, else one above this module. */
 export function findAppRoot(workingDirectory: string = process.cwd()): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
+  let folder = workingDirectory;
+  let above = dirname(fileURLToPath(import.meta.url));
   for (let depth = 0; depth < maxDepth; depth++) {
     if (existsSync(join(folder, 'host.json'))) {
       return folder;
     }
-    folder = dirname(folder);
+    folder = above;
+    above = dirname(above);
   }
   return workingDirectory;
 }

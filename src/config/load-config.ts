@@ -79,12 +79,20 @@ function listAt(tree: unknown, key: string): readonly unknown[] {
   return Array.isArray(list) ? list : [];
 }
 
+/** Mappings and policies that are wrong do not hide what is said about the table itself. */
+function parseTable(value: unknown): ReturnType<typeof tableSchema.safeParse> {
+  const parsed = tableSchema.safeParse(value);
+  return parsed.success || !isTree(value)
+    ? parsed
+    : tableSchema.safeParse({ ...value, mappings: [], policies: {} });
+}
+
 function partsOf(tree: unknown, functionTimeoutMs: number): Parts {
   const source = sourceSchema(functionTimeoutMs);
   const sources = listAt(tree, 'sources').map((value, index) => ({ index, parsed: source.safeParse(value) }));
   const tables = listAt(tree, 'tables').map((value, index) => ({
     index,
-    parsed: tableSchema.safeParse(value),
+    parsed: parseTable(value),
   }));
   return {
     sources: sources.flatMap(({ index, parsed }) => (parsed.success ? [{ index, value: parsed.data }] : [])),
@@ -93,6 +101,9 @@ function partsOf(tree: unknown, functionTimeoutMs: number): Parts {
 }
 
 const samePath = (left: Path, right: Path): boolean => formatPath(left) === formatPath(right);
+
+/** Is `outer` the path itself or one around it? What a repair took away must not be missed there. */
+const isWithin = (inner: Path, outer: Path): boolean => outer.every((part, index) => inner[index] === part);
 
 interface Judged {
   readonly findings: readonly (Finding & { readonly setting?: string })[];
@@ -116,7 +127,13 @@ function judge(
   );
   const again = parsed.success ? parsed : schema.safeParse(rest);
   const second = again.success ? [] : findingsOf(again.error, rest);
-  const parts = partsOf(rest, host.functionTimeoutMs);
+  const parts = partsOf(
+    repair(
+      rest,
+      second.map(({ path }) => path),
+    ),
+    host.functionTimeoutMs,
+  );
   const section = rest as Record<string, Record<string, unknown> | undefined>;
   const connection = String(section['storage']?.['connection'] ?? 'AzureWebJobsStorage');
   const account = resolveStorage(settings, connection);
@@ -133,7 +150,7 @@ function judge(
       ...crossFindings(parts, host),
       ...connectionFindings(parts, section['deadLetter'], settings),
       ...storage,
-    ].filter(({ path }) => !first.some((finding) => samePath(finding.path, path))),
+    ].filter(({ path }) => !first.some((finding) => isWithin(finding.path, path))),
   ];
   return {
     findings,
