@@ -18,6 +18,8 @@ export interface Envelope {
   readonly position: Position;
   /** ISO 8601 with Z. */
   readonly enqueuedAt?: string;
+  /** The body is this piece of the body at `position`: a replayed dead letter that had an index. */
+  readonly pieceIndex?: number;
 }
 
 /** Everything that must be equal for two records to share a blob. */

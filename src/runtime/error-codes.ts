@@ -64,6 +64,11 @@ export const errorCodes = {
   ),
   RECORD_UNBALANCED_QUOTE: permanent(422, 'A quoted field is never closed', 'Correct the row.'),
   RECORD_EMPTY: permanent(422, 'The body holds no record', 'Send at least one record.'),
+  RECORD_NOT_OF_FORMAT: permanent(
+    422,
+    'The body does not begin or end as its format must',
+    'Send whole files of the format that the route or the request names.',
+  ),
   RECORD_NOT_AVRO: permanent(422, 'The body is not what its Avro schema says', 'Correct the producer.'),
   RECORD_NOT_GZIP: permanent(422, 'The body is not a whole gzip stream', 'Send whole gzip members only.'),
   RECORD_BOMB: permanent(
