@@ -84,6 +84,8 @@ export interface QueuedIngestion {
   status(operation: OperationRef, sourceIds: readonly string[]): Promise<readonly SourceStatus[]>;
   /** The service's containers, for `staging: service` and large uploads of clients. */
   serviceContainer(): Promise<SasUrl>;
+  /** How the container did: `refused` (403, 404) asks for new ones early, `failed` ranks its account lower. */
+  reportContainer?(container: SasUrl, outcome: 'ok' | 'failed' | 'refused'): void;
 }
 
 export interface StreamRequest {

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../runtime/error-codes.js';
 import { KfError } from '../runtime/errors.js';
+import { scrub } from '../runtime/scrub.js';
 
 /** The parts of an Azure SDK error that decide its code. */
 interface ServiceFailure {
@@ -42,11 +43,6 @@ function retryAfterMs(failure: ServiceFailure): number | undefined {
   return Number.isFinite(seconds) ? Math.min(Math.max(0, seconds * 1000), MAX_RETRY_AFTER_MS) : undefined;
 }
 
-/** Removes every query part, since a message of an SDK may quote a whole URL. */
-function withoutQueries(text: string): string {
-  return text.replace(/\?[^\s"'<>]*/g, '?…').slice(0, 500);
-}
-
 /**
  * Gives what a storage SDK threw one STORAGE_* code (or CANCELLED). The SDK's error is not kept as cause, because it
  * holds the request with its SAS.
@@ -56,7 +52,7 @@ export function classifyStorage(thrown: unknown, place: string): KfError {
   const failure = (thrown ?? {}) as ServiceFailure;
   const serviceCode = storageServiceCode(thrown);
   const retryAfter = retryAfterMs(failure);
-  const firstLine = withoutQueries(String(failure.message ?? thrown).split('\n')[0] ?? '');
+  const firstLine = scrub(String(failure.message ?? thrown).split('\n')[0] ?? '');
   return new KfError(codeOf(failure, serviceCode), `${place}: ${firstLine}`, {
     ...(serviceCode === undefined ? {} : { serviceCode }),
     ...(retryAfter === undefined ? {} : { retryAfterMs: retryAfter }),
