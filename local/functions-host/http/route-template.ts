@@ -112,29 +112,32 @@ export function parseRouteTemplate(text: string): RouteTemplate {
 
 const escapePattern = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
-/** Matches a segment made of several parts; the last optional parameter may be absent with the `.` before it. */
-function matchComplex(parts: readonly Part[], value: string, found: Record<string, string>): boolean {
+/** Matches every part of a segment; a parameter takes as much as it can. */
+function matchParts(parts: readonly Part[], value: string): Record<string, string> | undefined {
   const names: string[] = [];
-  let pattern = '';
-  parts.forEach((part, index) => {
-    if ('literal' in part) {
-      const next = parts[index + 1];
-      const droppable = part.literal === '.' && next && 'parameter' in next && next.parameter.optional;
-      pattern += droppable ? '(?:\\.' : escapePattern(part.literal);
-      return;
-    }
+  const pattern = parts.map((part) => {
+    if ('literal' in part) return escapePattern(part.literal);
     names.push(part.parameter.name);
-    const before = parts[index - 1];
-    const grouped = part.parameter.optional && before && 'literal' in before && before.literal === '.';
-    pattern += grouped ? '(.+))?' : '(.+)';
+    return '(.+)';
   });
-  const match = new RegExp(`^${pattern}$`, 'i').exec(value);
-  if (!match) return false;
-  names.forEach((name, index) => {
-    const captured = match[index + 1];
-    if (captured !== undefined) found[name] = captured;
-  });
-  return true;
+  const match = new RegExp(`^${pattern.join('')}$`, 'i').exec(value);
+  return match ? Object.fromEntries(names.map((name, index) => [name, match[index + 1] ?? ''])) : undefined;
+}
+
+/** Matches a segment made of several parts; an optional last parameter may be absent, with the `.` before it. */
+function matchComplex(parts: readonly Part[], value: string, found: Record<string, string>): boolean {
+  const last = parts.at(-1);
+  const before = parts.at(-2);
+  const droppable =
+    last &&
+    'parameter' in last &&
+    last.parameter.optional &&
+    before &&
+    'literal' in before &&
+    before.literal === '.';
+  const values = matchParts(parts, value) ?? (droppable ? matchParts(parts.slice(0, -2), value) : undefined);
+  Object.assign(found, values);
+  return values !== undefined;
 }
 
 function matchParameter(

@@ -18,7 +18,7 @@ describe('Event Hubs trigger', () => {
   const cleanups: (() => unknown)[] = [];
   before(async () => {
     services = await startServices(
-      'shapes:1,strings:1,single:1,retry:1,failing:1,minimum:1,shared:4,graceful:1,timeout:1,frequency:1',
+      'shapes:1,strings:1,single:1,retry:1,failing:1,minimum:1,shared:4,graceful:1,timeout:1,frequency:1,held:1',
     );
   });
   after(async () => {
@@ -299,5 +299,24 @@ describe('Event Hubs trigger', () => {
     assert.equal((await checkpointOf('frequency', '0'))?.['sequencenumber'], '1');
     assert.equal(await host.stop(), 0);
     assert.equal((await checkpointOf('frequency', '0'))?.['sequencenumber'], '2', 'written at stop');
+  });
+
+  test('a batch held up for long neither loses, repeats nor reorders what comes after it', async () => {
+    const { host, folder } = await run(
+      `import { app } from '@azure/functions';
+       import { existsSync } from 'node:fs';
+       import { record } from './recorder.js';
+       app.eventHub('held', { connection: 'HUBS', eventHubName: 'held', cardinality: 'many',
+         handler: async (events) => { while (!existsSync('go')) await new Promise((next) => setTimeout(next, 20)); record(events); } });`,
+      { eventHubs: { maxEventBatchSize: 3 }, hostJson: { logging: { logLevel: { default: 'Debug' } } } },
+    );
+    const numbered = (from: number) =>
+      [0, 1, 2, 3, 4].map((step) => ({ body: Buffer.from(`${from + step}`) }));
+    await sendTo(services, { hub: 'held', partitionId: '0' }, numbered(0));
+    await eventually('the link given up', () => host.log.some((line) => line.includes('given up meanwhile')));
+    await sendTo(services, { hub: 'held', partitionId: '0' }, numbered(5));
+    writeFileSync(join(folder, 'go'), '');
+    await eventually('all events', () => lines<number[]>(folder).flat().length >= 10);
+    assert.deepEqual(lines<number[]>(folder).flat(), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   });
 });

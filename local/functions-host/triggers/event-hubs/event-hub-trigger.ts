@@ -14,6 +14,7 @@ import type { TriggerContext, TriggerKind } from '../trigger.js';
 import { createBalancer, type OpenPartition } from './balancer.js';
 import { type ConsumerAddress, createPartitionStore, type PartitionStore } from './blob-store.js';
 import { createPartitionPump } from './partition-pump.js';
+import { createPartitionReader } from './partition-reader.js';
 import { type EventShape, manyInvocation, oneInvocation, textInvocation } from './payload.js';
 
 /** Longest single wait for events inside the client library, in seconds; only how often an empty batch comes by. */
@@ -130,40 +131,53 @@ function makePump(source: Source, store: PartitionStore, at: { partitionId: stri
   });
 }
 
-/** Subscribes to one partition from its checkpoint on. */
+interface Parts {
+  client: EventHubConsumerClient;
+  store: PartitionStore;
+  me: string;
+}
+
+/** Reads one partition from its checkpoint on. */
 async function openPartition(
   source: Source,
-  parts: { client: EventHubConsumerClient; store: PartitionStore; me: string },
+  parts: Parts,
   target: { partitionId: string; onLost: () => void },
 ): Promise<OpenPartition> {
   const { config } = source;
-  const { partitionId } = target;
+  const { partitionId, onLost } = target;
   const checkpoint = await parts.store.readCheckpoint(partitionId);
   const pump = makePump(source, parts.store, { partitionId, me: parts.me });
   const log = logger(source, 'warning');
-  let closed = false;
-  const subscription = parts.client.subscribe(
-    partitionId,
-    {
-      processEvents: (events) => (events.length > 0 ? pump.process(events) : Promise.resolve()),
-      processError: async (error) => log(`partition ${partitionId}: ${error.message}`),
-      processClose: async () => {
-        if (!closed) target.onLost();
-      },
-    },
-    {
-      startPosition: checkpoint ? { offset: checkpoint.offset } : initialPosition(config),
-      maxBatchSize: config.maxEventBatchSize,
-      maxWaitTimeInSeconds: RECEIVE_WAIT_SECONDS,
-      prefetchCount: config.prefetchCount,
-      ownerLevel: 0,
-      skipParsingBodyAsJson: true,
-    },
-  );
+  const reader = createPartitionReader<ReceivedEventData, EventPosition>({
+    from: checkpoint ? { offset: checkpoint.offset } : initialPosition(config),
+    after: ({ sequenceNumber }) => ({ sequenceNumber, isInclusive: false }),
+    process: pump.process,
+    onLost,
+    onError: log,
+    onHeld: () =>
+      logger(source, 'debug')(`partition ${partitionId}: a batch takes long, its link is given up meanwhile`),
+    clock: source.context.clock,
+    subscribe: (startPosition, { onEvents, onClosed }) =>
+      parts.client.subscribe(
+        partitionId,
+        {
+          processEvents: onEvents,
+          processError: async (error) => log(`partition ${partitionId}: ${error.message}`),
+          processClose: async () => onClosed(),
+        },
+        {
+          startPosition,
+          maxBatchSize: config.maxEventBatchSize,
+          maxWaitTimeInSeconds: RECEIVE_WAIT_SECONDS,
+          prefetchCount: config.prefetchCount,
+          ownerLevel: 0,
+          skipParsingBodyAsJson: true,
+        },
+      ),
+  });
   return {
     async close(reason, cut) {
-      closed = true;
-      await Promise.all([pump.close(reason, cut), subscription.close().catch(log)]);
+      await Promise.all([pump.close(reason, cut), reader.close()]);
     },
   };
 }
