@@ -16,6 +16,8 @@ const LONG = 0x81;
 const TIMESTAMP = 0x83;
 const SECTION_HEAD_BYTES = 3;
 const MAP32_HEAD_BYTES = 9;
+/** Descriptors within descriptors; the standard uses one. */
+const MAX_DESCRIPTOR_DEPTH = 4;
 
 /** Annotation that names the key an event was partitioned by. */
 export const PARTITION_KEY = 'x-opt-partition-key';
@@ -186,10 +188,13 @@ function readDescriptor(bytes: Buffer, start: number): number {
 }
 
 /** Position after the value that begins at `start`: its width follows from the type code (part 1.2). */
-function valueEnd(bytes: Buffer, start: number): number {
+function valueEnd(bytes: Buffer, start: number, depth = 0): number {
   const code = bytes[start];
   if (code === undefined) throw new MalformedMessage('the message ends in the middle of a value');
-  if (code === DESCRIBED) return valueEnd(bytes, valueEnd(bytes, start + 1));
+  if (code === DESCRIBED) {
+    if (depth === MAX_DESCRIPTOR_DEPTH) throw new MalformedMessage('descriptors are nested too deeply');
+    return valueEnd(bytes, valueEnd(bytes, start + 1, depth + 1), depth + 1);
+  }
   const category = code >>> 4;
   const end = start + 1 + (category >= 0xa ? variableBytes(bytes, start, category) : fixedBytes(category));
   if (end > bytes.length) throw new MalformedMessage('a value is longer than its message');

@@ -23,6 +23,13 @@ export function* jsonArrayElements(bytes: Buffer): Generator<Buffer> {
   }
 }
 
+/** How many elements a JSON array has. */
+export function countElements(bytes: Buffer): number {
+  let count = 0;
+  for (const _element of jsonArrayElements(bytes)) count++;
+  return count;
+}
+
 /** Position of the comma or bracket after the element. */
 function elementEnd(bytes: Buffer, start: number): number {
   let depth = 0;

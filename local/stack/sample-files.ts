@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { parquetMetadata } from 'hyparquet';
-import { jsonArrayElements } from './json-array.js';
+import { countElements } from './json-array.js';
 
 const LINE_FEED = 0x0a;
 const QUOTE = 0x22;
@@ -38,7 +38,7 @@ export const HTTP_SAMPLES: readonly HttpSample[] = [
     table: 'Movies',
     file: 'movies.json',
     query: { format: 'json', mapping: 'MoviesMapping' },
-    countRows: (bytes) => [...jsonArrayElements(bytes)].length,
+    countRows: countElements,
   },
   {
     table: 'Flights3M',

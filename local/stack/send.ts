@@ -1,10 +1,12 @@
 import { type EventDataBatch, EventHubProducerClient } from '@azure/event-hubs';
-import { jsonArrayElements } from './json-array.js';
+import { countElements, jsonArrayElements } from './json-array.js';
 import type { TableProgress } from './progress.js';
 import { FLIGHTS_HUB, type HttpSample, readSampleFile } from './sample-files.js';
 
 /** Longest a request with a whole file may take. */
 const REQUEST_TIMEOUT_MS = 300_000;
+/** Bytes per batch. The client keeps about 1 KiB per event of an open batch, so small events ask for small batches. */
+const BATCH_BYTES = 128 * 1024;
 /** Characters of an error body that are shown. */
 const ERROR_TEXT_CHARS = 600;
 
@@ -14,13 +16,17 @@ export async function sendEvents(
   file: string,
   progress: TableProgress,
 ): Promise<void> {
-  const elements = [...jsonArrayElements(await readSampleFile(file))];
-  progress.total = elements.length;
+  const bytes = await readSampleFile(file);
+  progress.total = countElements(bytes);
   progress.startedMs = performance.now();
   const producer = new EventHubProducerClient(connectionString, FLIGHTS_HUB);
   try {
     const lanes = (await producer.getPartitionIds()).map((id) => new Lane(producer, id, progress));
-    for (const [index, body] of elements.entries()) await lanes[index % lanes.length]!.add(body);
+    let turn = 0;
+    for (const body of jsonArrayElements(bytes)) {
+      await lanes[turn]!.add(body);
+      turn = (turn + 1) % lanes.length;
+    }
     await Promise.all(lanes.map((lane) => lane.finish()));
   } finally {
     await producer.close();
@@ -44,7 +50,10 @@ class Lane {
   async add(body: Buffer): Promise<void> {
     if (this.#batch?.tryAdd({ body }) === true) return;
     await this.#send();
-    this.#batch = await this.#producer.createBatch({ partitionId: this.#partitionId });
+    this.#batch = await this.#producer.createBatch({
+      partitionId: this.#partitionId,
+      maxSizeInBytes: BATCH_BYTES,
+    });
     if (!this.#batch.tryAdd({ body })) throw new Error(`an event of ${body.length} bytes fits no batch`);
   }
 
