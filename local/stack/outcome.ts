@@ -11,6 +11,10 @@ const STALL_TIMEOUT_MS = 120_000;
 const PAGE_SIZE = 1_000;
 const MAX_PAGES = 300;
 const REQUEST_TIMEOUT_MS = 30_000;
+const FIRST_SERVER_ERROR = 500;
+const TOO_MANY_REQUESTS = 429;
+/** Characters of an error body that are shown. */
+const ERROR_TEXT_CHARS = 600;
 
 /** Where to look. */
 export interface OutcomeSources {
@@ -30,9 +34,10 @@ export async function followOutcome(
   let changedMs = performance.now();
   let before = '';
   for (let look = 0; performance.now() - changedMs < STALL_TIMEOUT_MS; look++) {
-    await countQueryable(tables, sources.kustoUrl);
-    if (look % DEAD_LETTER_EVERY === DEAD_LETTER_EVERY - 1)
-      await countDeadLetters(tables, sources.functionsUrl);
+    await tolerateOutage(() => countQueryable(tables, sources.kustoUrl));
+    if (look % DEAD_LETTER_EVERY === DEAD_LETTER_EVERY - 1) {
+      await tolerateOutage(() => countDeadLetters(tables, sources.functionsUrl));
+    }
     noteCompletion(tables);
     hooks.onLook();
     if (!hooks.sending() && tables.every((table) => isAccountedFor(table) || table.error !== undefined))
@@ -45,6 +50,26 @@ export async function followOutcome(
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   await countDeadLetters(tables, sources.functionsUrl);
+}
+
+class Refused extends Error {
+  readonly status: number;
+
+  constructor(what: string, status: number, text: string) {
+    super(`${what} was answered ${status}: ${text.slice(0, ERROR_TEXT_CHARS)}`);
+    this.status = status;
+  }
+}
+
+/** A part that is busy or does not answer is asked again at the next look; a wrong question is an error. */
+async function tolerateOutage(look: () => Promise<void>): Promise<void> {
+  try {
+    await look();
+  } catch (error) {
+    if (error instanceof Refused && error.status < FIRST_SERVER_ERROR && error.status !== TOO_MANY_REQUESTS) {
+      throw error;
+    }
+  }
 }
 
 function noteCompletion(tables: readonly TableProgress[]): void {
@@ -68,7 +93,7 @@ async function countRows(kustoUrl: string, table: TableProgress): Promise<number
     signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
   });
   const text = await answer.text();
-  if (!answer.ok) throw new Error(`counting ${table.table} was answered ${answer.status}: ${text}`);
+  if (!answer.ok) throw new Refused(`counting ${table.table}`, answer.status, text);
   const count = (JSON.parse(text) as { Tables: { Rows: unknown[][] }[] }).Tables[0]?.Rows[0]?.[0];
   return Number(count);
 }
@@ -98,6 +123,6 @@ async function deadLetterPage(functionsUrl: string, continuation: string | undef
   if (continuation !== undefined) url.searchParams.set('continuation', continuation);
   const answer = await fetch(url, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
   const text = await answer.text();
-  if (!answer.ok) throw new Error(`listing dead letters was answered ${answer.status}: ${text}`);
+  if (!answer.ok) throw new Refused('listing dead letters', answer.status, text);
   return JSON.parse(text) as Letters;
 }

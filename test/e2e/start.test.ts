@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { type ChildProcessByStdio, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const MAIN = fileURLToPath(new URL('../../local/stack/main.js', import.meta.url));
+const ANY_PORTS = ['functions', 'kusto', 'event-hubs', 'storage'].flatMap((part) => [`--port-${part}`, '0']);
+const GIB = 1024 ** 3;
+const GONE_TIMEOUT_MS = 30_000;
+
+interface Report {
+  readonly tables: readonly {
+    readonly table: string;
+    readonly sent: number;
+    readonly queryable: number;
+    readonly deadLettered: number;
+    readonly rowsPerSecond: number;
+  }[];
+  readonly endpoints: Readonly<Record<string, string>>;
+  readonly peakRssBytes: number;
+  readonly elapsedMs: number;
+}
+
+type Start = ChildProcessByStdio<null, Readable, Readable>;
+
+function start(...args: string[]): Start {
+  return spawn(process.execPath, [MAIN, ...ANY_PORTS, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+function descendants(rootPid: number): number[] {
+  const lines = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' }).trim().split('\n');
+  const entries = lines.map((line) => line.trim().split(/\s+/).map(Number) as [number, number]);
+  const found: number[] = [];
+  const open = [rootPid];
+  for (let parent = open.pop(); parent !== undefined; parent = open.pop()) {
+    const children = entries.filter(([, ppid]) => ppid === parent).map(([pid]) => pid);
+    found.push(...children);
+    open.push(...children);
+  }
+  return found;
+}
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function stillAliveAfterWaiting(pids: readonly number[]): Promise<number[]> {
+  const deadline = Date.now() + GONE_TIMEOUT_MS;
+  while (pids.some(alive) && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 100));
+  return pids.filter(alive);
+}
+
+/** Resolves at a line of stderr that contains the text; stderr keeps flowing afterwards. */
+async function untilLine(child: Start, text: string): Promise<void> {
+  const seen: string[] = [];
+  await new Promise<void>((resolve, reject) => {
+    createInterface(child.stderr).on('line', (line) => {
+      seen.push(line);
+      if (line.includes(text)) resolve();
+    });
+    child.once('exit', (code) => reject(new Error(`ended with ${code}:\n${seen.join('\n')}`)));
+  });
+}
+
+test('npm start accounts for every row of the sample, and Ctrl-C ends every process', async () => {
+  const child = start('--json');
+  const log: string[] = [];
+  createInterface(child.stderr).on('line', (line) => log.push(line));
+  const line = await Promise.race([
+    once(createInterface(child.stdout), 'line').then(([first]) => first as string),
+    once(child, 'exit').then(([code]) => assert.fail(`ended with ${code}:\n${log.join('\n')}`)),
+  ]);
+  const pids = descendants(child.pid!);
+  const report = JSON.parse(line) as Report;
+  assert.deepEqual(
+    report.tables.map(({ table, sent }) => [table, sent]),
+    [
+      ['Flights', 200_000],
+      ['ZipCodes', 42_049],
+      ['Movies', 3_201],
+      ['Flights3M', 3_000_000],
+    ],
+  );
+  for (const { table, sent, queryable, deadLettered, rowsPerSecond } of report.tables) {
+    assert.equal(queryable + deadLettered, sent, table);
+    assert.ok(rowsPerSecond > 0, table);
+  }
+  assert.ok(report.peakRssBytes < 2 * GIB, `${report.peakRssBytes} bytes`);
+  const health = await fetch(new URL('api/health', `${report.endpoints['functions']}/`));
+  assert.equal(health.status, 200);
+  assert.ok(pids.length >= 4);
+  child.kill('SIGINT');
+  const [code] = (await once(child, 'exit')) as [number];
+  assert.equal(code, 0);
+  assert.deepEqual(await stillAliveAfterWaiting(pids), []);
+});
+
+test('no process outlives a stack that is killed outright', async () => {
+  const child = start('--json', '--once');
+  await untilLine(child, 'sending the sample');
+  const pids = descendants(child.pid!);
+  assert.ok(pids.length >= 4);
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  assert.deepEqual(await stillAliveAfterWaiting(pids), []);
+});
+
+test('a taken port ends with 2, starts nothing and says which option changes it', async () => {
+  const holder = createServer().listen(0, '127.0.0.1');
+  await once(holder, 'listening');
+  const { port } = holder.address() as { port: number };
+  for (const flag of ['--port-functions', '--port-kusto', '--port-event-hubs', '--port-storage']) {
+    const { status, stderr } = await run([...ANY_PORTS, flag, String(port), '--once']);
+    assert.equal(status, 2);
+    assert.match(stderr, new RegExp(`PORT_TAKEN: port ${port} .*[\\s\\S]*${flag} N`));
+  }
+  holder.close();
+});
+
+test('--help lists every option', () => {
+  const { status, stdout } = spawnSync(process.execPath, [MAIN, '--help'], { encoding: 'utf8' });
+  assert.equal(status, 0);
+  for (const flag of ['--once', '--json', '--only', '--port-functions', '--port-storage']) {
+    assert.ok(stdout.includes(flag), flag);
+  }
+});
+
+async function run(args: readonly string[]): Promise<{ status: number; stderr: string }> {
+  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const [status] = (await once(child, 'close')) as [number];
+  return { status, stderr };
+}
