@@ -99,7 +99,12 @@ async function countRows(kustoUrl: string, table: TableProgress): Promise<number
 }
 
 interface Letters {
-  readonly letters: readonly { readonly database: string; readonly table: string }[];
+  readonly letters: readonly {
+    readonly database: string;
+    readonly table: string;
+    /** Set once it was sent again with success; its row is then in the table. */
+    readonly replayedAtMs?: number;
+  }[];
   readonly continuation?: string;
 }
 
@@ -108,7 +113,8 @@ async function countDeadLetters(tables: readonly TableProgress[], functionsUrl: 
   let continuation: string | undefined;
   for (let page = 0; page < MAX_PAGES; page++) {
     const answer = await deadLetterPage(functionsUrl, continuation);
-    for (const { database, table } of answer.letters) {
+    for (const { database, table, replayedAtMs } of answer.letters) {
+      if (replayedAtMs !== undefined) continue;
       counts.set(`${database}.${table}`, (counts.get(`${database}.${table}`) ?? 0) + 1);
     }
     continuation = answer.continuation;
