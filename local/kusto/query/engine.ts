@@ -1,0 +1,144 @@
+import type { Catalog } from '../catalog/types.js';
+import type { RowSet } from '../store/types.js';
+import { parseDatetime } from '../values/datetime-parse.js';
+import { queryBinder } from './bind/binder.js';
+import { type Env, Scope, type Session } from './bind/env.js';
+import { bindStatements, type SetOptions } from './bind/statements.js';
+import { limitExceeded } from './failures.js';
+import { parseQuery } from './parser/parse.js';
+import type { Batch, Rel, Run } from './plan/types.js';
+import { createRun, timeoutOf } from './run.js';
+import type { QueryEngine, QueryRequest, QueryResult } from './types.js';
+import { concatVectors } from './vector/concat.js';
+
+/** Rows an answer may have unless `notruncation` or `truncationmaxrecords` say otherwise. */
+export const DEFAULT_MAX_RECORDS = 500_000;
+/** Bytes an answer may have, as estimated in memory. */
+export const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
+
+const EXTENT_WORDS = /\b(?:ingestion_time|extent_id|extentid|extent_tags|cursor_after|cursor_before_or_at)\b/;
+
+interface ResultLimits {
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+function isOn(value: unknown): boolean {
+  return value === true || value === 'true' || value === 1 || value === 1n;
+}
+
+function limitsOf(options: ReadonlyMap<string, unknown>): ResultLimits {
+  if (isOn(options.get('notruncation'))) {
+    return { rows: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
+  }
+  const number = (name: string, fallback: number) => {
+    const value = Number(options.get(name) ?? Number.NaN);
+    return Number.isFinite(value) && value >= 0 ? value : fallback;
+  };
+  return {
+    rows: number('truncationmaxrecords', DEFAULT_MAX_RECORDS),
+    bytes: number('truncationmaxsize', DEFAULT_MAX_BYTES),
+  };
+}
+
+function tooLarge(what: string): Error {
+  return limitExceeded(
+    `Query result set has exceeded the internal ${what} (E_QUERY_RESULT_SET_TOO_LARGE). ` +
+      'Use take, summarize, or the option notruncation',
+  );
+}
+
+/** Reads a table to its end into one row set, within the limits of an answer. */
+async function readResult(rel: Rel, run: Run, limits: ResultLimits): Promise<RowSet> {
+  const columns = rel.schema
+    .map((column, index) => ({ column, index }))
+    .filter(({ column }) => column.hidden !== true);
+  const batches: Batch[] = [];
+  let rowCount = 0;
+  for await (const batch of rel.open(run)) {
+    rowCount += batch.rowCount;
+    if (rowCount > limits.rows) throw tooLarge(`record count limit ${limits.rows}`);
+    if (batch.rowCount > 0) batches.push(batch);
+    for (const { index } of columns) batch.column(index);
+    await run.pause();
+  }
+  const vectors = columns.map(({ column, index }) =>
+    concatVectors(
+      column.type,
+      batches.map((batch) => batch.column(index)),
+    ),
+  );
+  const bytes = vectors.reduce((sum, vector) => sum + vector.byteSize, 0);
+  // A dictionary shared with the table is no part of a small answer.
+  if (bytes > limits.bytes && rowCount > SMALL_RESULT_ROWS)
+    throw tooLarge(`data size limit ${limits.bytes} (in bytes)`);
+  return {
+    schema: columns.map(({ column }) => ({ name: column.name, type: column.type })),
+    columns: vectors,
+    rowCount,
+  };
+}
+
+const SMALL_RESULT_ROWS = 10_000;
+
+function queryText(request: QueryRequest): string {
+  const text = request.text.trim();
+  return request.input !== undefined && text.startsWith('|') ? `$command_results ${text}` : request.text;
+}
+
+function nowOf(option: unknown, catalog: Catalog): bigint {
+  const ticks = typeof option === 'string' ? parseDatetime(option.replace(/^datetime\((.*)\)$/, '$1')) : null;
+  return ticks ?? catalog.now();
+}
+
+function createSession(request: QueryRequest, catalog: Catalog, text: string): Session {
+  return {
+    catalog,
+    binder: queryBinder,
+    now: nowOf(request.options?.['query_now'], catalog),
+    input: request.input,
+    parameters: request.parameters ?? {},
+    usesExtents: EXTENT_WORDS.test(text) || storedTextUsesExtents(request.database, catalog),
+    preparations: [],
+    visualization: undefined,
+    usedCursor: false,
+  };
+}
+
+function storedTextUsesExtents(database: string, catalog: Catalog): boolean {
+  return catalog.functions(database).some((fn) => EXTENT_WORDS.test(fn.body));
+}
+
+async function execute(request: QueryRequest, catalog: Catalog): Promise<QueryResult> {
+  const text = queryText(request);
+  const session = createSession(request, catalog, text);
+  const env: Env = {
+    session,
+    scope: new Scope(),
+    database: request.database,
+    operator: 'query',
+    columns: [],
+    depth: 0,
+  };
+  const set: SetOptions = new Map();
+  const results = bindStatements(parseQuery(text), env, set);
+  const options = new Map<string, unknown>([
+    ...Object.entries(request.options ?? {}).map(([name, value]) => [name.toLowerCase(), value] as const),
+    ...set,
+  ]);
+  const run = createRun(timeoutOf(options.get('servertimeout')), request.signal);
+  await run.pause();
+  for (const prepare of session.preparations) await prepare(run);
+  const limits = limitsOf(options);
+  const tables: RowSet[] = [];
+  for (const rel of results) tables.push(await readResult(rel, run, limits));
+  return {
+    tables,
+    ...(session.visualization === undefined ? {} : { visualization: session.visualization }),
+  };
+}
+
+/** The query evaluator of the local engine. One instance may run any number of queries at the same time. */
+export function createQueryEngine(): QueryEngine {
+  return { execute };
+}

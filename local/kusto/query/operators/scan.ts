@@ -1,0 +1,65 @@
+import type { Table } from '../../catalog/types.js';
+import { ConstantColumn, type StoreColumn } from '../../store/columns.js';
+import type { Column, Extent, RowSet } from '../../store/types.js';
+import { dynamicFromNode } from '../../values/dynamic.js';
+import { EXTENT_COLUMNS } from '../bind/extent-columns.js';
+import type { PlanColumn, Rel, Vector } from '../plan/types.js';
+import { makeBatch } from '../vector/batch.js';
+import { buildVector, constantVector } from '../vector/build.js';
+
+/** Rows handed on at once. */
+export const BATCH_ROWS = 65_536;
+
+function asVector(column: Column): Vector {
+  if ('take' in column && 'slice' in column) return column as StoreColumn;
+  return buildVector(column.type, column.length, (row) => column.get(row));
+}
+
+function extentProperties(extent: Extent, rows: number): Vector[] {
+  return [
+    new ConstantColumn('datetime', extent.ingestedOn, rows),
+    new ConstantColumn('guid', extent.id, rows),
+    new ConstantColumn('dynamic', dynamicFromNode([...extent.tags]), rows),
+  ];
+}
+
+function readColumn(extent: Extent, column: PlanColumn, range: { from: number; to: number }): Vector {
+  const stored = extent.columns.get(column.name);
+  if (stored === undefined) return constantVector(column.type, null, range.to - range.from);
+  const vector = asVector(stored);
+  return range.from === 0 && range.to === stored.length ? vector : vector.slice(range.from, range.to);
+}
+
+/** The rows of a table, extent by extent. */
+export function scanTable(table: Table, withExtents: boolean): Rel {
+  const columns: PlanColumn[] = table.schema.map(({ name, type }) => ({ name, type }));
+  const { extents } = table;
+  return {
+    schema: withExtents ? [...columns, ...EXTENT_COLUMNS] : columns,
+    ordered: false,
+    knownRows: extents.reduce((sum, extent) => sum + extent.rowCount, 0),
+    async *open() {
+      for (const extent of extents) {
+        for (let from = 0; from < extent.rowCount; from += BATCH_ROWS) {
+          const to = Math.min(from + BATCH_ROWS, extent.rowCount);
+          const sources = columns.map((column) => () => readColumn(extent, column, { from, to }));
+          const properties = withExtents ? extentProperties(extent, to - from) : [];
+          yield makeBatch(to - from, [...sources, ...properties]);
+        }
+      }
+    },
+  };
+}
+
+/** A row set, such as the answer of a command. */
+export function scanRowSet(rows: RowSet): Rel {
+  const vectors = rows.columns.map(asVector);
+  return {
+    schema: rows.schema.map(({ name, type }) => ({ name, type })),
+    ordered: true,
+    knownRows: rows.rowCount,
+    async *open() {
+      if (rows.rowCount > 0) yield makeBatch(rows.rowCount, vectors);
+    },
+  };
+}
