@@ -1,0 +1,61 @@
+import { seeded, suiteOptions } from '../helpers/args.js';
+import { runScenario, type Scenario, type ScenarioResult } from './scenario.js';
+
+/**
+ * `npm run test:loss`: no record is lost while processes are killed and the service fails.
+ * Exit 1 when a promise is broken or the run was vacuous.
+ */
+const scenarios: readonly Scenario[] = ['chaos', 'clean', 'two-hosts'];
+
+const options = suiteOptions('test:loss', {
+  events: 'events of each scenario (200000)',
+  scenario: `one of ${scenarios.join(', ')} (all)`,
+});
+const events = Number(options.values.events ?? 200_000);
+const wanted = options.values.scenario;
+const say = (line: string): void => {
+  (options.json ? console.error : console.log)(line);
+};
+
+const results: ScenarioResult[] = [];
+for (const scenario of scenarios.filter((name) => wanted === undefined || name === wanted)) {
+  say(`${scenario}: ${events} events over 8 partitions, seed ${options.seed}`);
+  const result = await runScenario({
+    scenario,
+    events,
+    partitions: 8,
+    random: seeded(options.seed),
+    seed: options.seed,
+    say,
+  });
+  results.push(result);
+  say(
+    `${scenario}: accepted ${result.accepted}, stored ${result.stored}, dead letters ${result.deadLettered}, ` +
+      `lost ${result.lost}, duplicated ${result.duplicated} (possible ${result.possibleDuplicates}), ` +
+      `kills ${result.kills} (${result.killsDuringFlush} during a flush), ${Math.round(result.elapsedMs / 1000)} s`,
+  );
+  for (const broken of result.broken) {
+    say(`${scenario}: BROKEN ${broken}`);
+  }
+}
+
+const sum = (pick: (result: ScenarioResult) => number): number =>
+  results.reduce((total, result) => total + pick(result), 0);
+const broken = results.flatMap((result) => result.broken.map((text) => `${result.scenario}: ${text}`));
+if (options.json) {
+  console.log(
+    JSON.stringify({
+      seed: options.seed,
+      accepted: sum((result) => result.accepted),
+      stored: sum((result) => result.stored),
+      deadLettered: sum((result) => result.deadLettered),
+      lost: sum((result) => result.lost),
+      duplicated: sum((result) => result.duplicated),
+      possibleDuplicates: sum((result) => result.possibleDuplicates),
+      faultsFired: results.find((result) => result.scenario === 'chaos')?.faultsFired ?? {},
+      broken,
+      scenarios: results,
+    }),
+  );
+}
+process.exitCode = broken.length > 0 || results.length === 0 ? 1 : 0;
