@@ -1,6 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { HostError, messageOf } from './errors.js';
+import { HostError } from './errors.js';
+import { invalid, type Json, reader, readJsonFile, section } from './json-reader.js';
 import { parseLogLevel } from './log.js';
 import type { LogLevel } from './protocol.js';
 import { parseTimeSpan } from './timespan.js';
@@ -46,8 +47,6 @@ export interface HostConfig {
   notApplied: string[];
 }
 
-type Json = Record<string, unknown>;
-
 /** Parts of host.json that have no meaning on one machine, so leaving them out changes nothing. */
 const IRRELEVANT = new Set([
   'version',
@@ -77,56 +76,6 @@ const KNOWN_QUEUES = new Set([
   'maxDequeueCount',
   'messageEncoding',
 ]);
-
-function invalid(path: string, value: unknown, wanted: string): HostError {
-  return new HostError(
-    'config-invalid',
-    `host.json: ${path} is ${JSON.stringify(value)}; expected ${wanted}`,
-  );
-}
-
-function section(parent: Json, key: string, path: string): Json {
-  const value = parent[key];
-  if (value === undefined) return {};
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw invalid(path, value, 'an object');
-  return value as Json;
-}
-
-/** Reads typed values out of one section, naming the path in each error. */
-function reader(source: Json, path: string) {
-  return {
-    integer(key: string, fallback: number, range: [number, number]): number {
-      const value = source[key];
-      if (value === undefined) return fallback;
-      const [least, most] = range;
-      if (!Number.isInteger(value) || (value as number) < least || (value as number) > most) {
-        throw invalid(`${path}.${key}`, value, `a whole number from ${least} to ${most}`);
-      }
-      return value as number;
-    },
-    timeSpanMs(key: string, fallbackMs: number): number {
-      const value = source[key];
-      if (value === undefined) return fallbackMs;
-      const ms = typeof value === 'string' ? parseTimeSpan(value) : undefined;
-      if (ms === undefined) throw invalid(`${path}.${key}`, value, 'a time span such as "00:01:00"');
-      return ms;
-    },
-    flag(key: string, fallback: boolean): boolean {
-      const value = source[key];
-      if (value === undefined) return fallback;
-      if (typeof value !== 'boolean') throw invalid(`${path}.${key}`, value, 'true or false');
-      return value;
-    },
-    oneOf<T extends string>(key: string, fallback: T, choices: readonly T[]): T {
-      const value = source[key];
-      if (value === undefined) return fallback;
-      const found = choices.find((choice) => choice.toLowerCase() === String(value).toLowerCase());
-      if (!found) throw invalid(`${path}.${key}`, value, choices.join(' | '));
-      return found;
-    },
-  };
-}
 
 const MAX_BATCH_EVENTS = 100_000;
 
@@ -235,41 +184,6 @@ export function readHostConfig(document: unknown): HostConfig {
       ...unknownKeys(queues, KNOWN_QUEUES, 'extensions.queues.'),
     ],
   };
-}
-
-function readJsonFile(path: string): unknown {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8').replace(/^\uFEFF/, ''));
-  } catch (error) {
-    throw new HostError('config-invalid', `${path} cannot be read: ${messageOf(error)}`, { cause: error });
-  }
-}
-
-/** What `local.settings.json` says. */
-export interface LocalSettings {
-  values: Record<string, string>;
-  port?: number;
-}
-
-/**
- * Reads `local.settings.json`; a missing file means no values.
- * @throws HostError `config-invalid`, also for an encrypted file
- */
-export function loadLocalSettings(appFolder: string): LocalSettings {
-  const path = join(appFolder, 'local.settings.json');
-  if (!existsSync(path)) return { values: {} };
-  const document = readJsonFile(path) as Json;
-  if (document['IsEncrypted'] === true) {
-    throw new HostError(
-      'config-invalid',
-      `${path} is encrypted; run "func settings decrypt" or set IsEncrypted to false`,
-    );
-  }
-  const values = Object.fromEntries(
-    Object.entries(section(document, 'Values', 'Values')).map(([name, value]) => [name, String(value)]),
-  );
-  const port = Number(section(document, 'Host', 'Host')['LocalHttpPort']);
-  return Number.isInteger(port) ? { values, port } : { values };
 }
 
 /**

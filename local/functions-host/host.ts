@@ -4,9 +4,10 @@ import { createAdmin, type ListedFunction } from './admin.js';
 import { type HostClock, settledWithin, systemClock } from './clock.js';
 import { HostError, messageOf } from './errors.js';
 import { defineFunction, type FunctionDefinition, inFunction, isDisabled } from './functions.js';
-import { type HostConfig, type LocalSettings, loadHostConfig, loadLocalSettings } from './host-config.js';
+import { type HostConfig, loadHostConfig } from './host-config.js';
 import { type HttpFrontend, openFrontend } from './http/server.js';
 import { createInvoker } from './invoker.js';
+import { type LocalSettings, loadLocalSettings } from './local-settings.js';
 import { createLogger, type Logger } from './log.js';
 import type { FunctionMetadata, WorkerMessage } from './protocol.js';
 import { createSettings, type Settings } from './settings.js';
@@ -215,6 +216,16 @@ function checkFolder(appFolder: string): void {
   }
 }
 
+/** Names what the app configures and this host does not do. */
+function warnOfUnused(host: Host): void {
+  const warn = (text: string) =>
+    host.log.write('warning', 'Host.Startup', `${text} has no effect in the local host`);
+  for (const setting of host.config.notApplied) warn(`host.json: ${setting}`);
+  if (Number(host.settings.get('FUNCTIONS_WORKER_PROCESS_COUNT') ?? 1) > 1) {
+    warn('FUNCTIONS_WORKER_PROCESS_COUNT (there is one worker process)');
+  }
+}
+
 function makeHost(options: HostOptions, config: HostConfig, local: LocalSettings): Host {
   const clock = options.clock ?? systemClock;
   const settings = createSettings(options.env, local.values);
@@ -239,9 +250,7 @@ export async function startHost(options: HostOptions): Promise<FunctionsHost> {
   checkFolder(options.appFolder);
   const local = loadLocalSettings(options.appFolder);
   const host = makeHost(options, loadHostConfig(options.appFolder), local);
-  for (const setting of host.config.notApplied) {
-    host.log.write('warning', 'Host.Startup', `host.json: ${setting} has no effect in the local host`);
-  }
+  warnOfUnused(host);
   const admin = createAdmin({
     functions: () => listFunctions(host),
     status: () => status(host),

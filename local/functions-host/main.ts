@@ -13,7 +13,7 @@ usage: node dist/local/functions-host/main.js --app DIR [--port N] [--json] [--d
   --help             print this text
 
 Settings come from host.json and local.settings.json ("Values"); the environment wins over Values.
-The log goes to stderr. SIGTERM and SIGINT stop gracefully.
+The log goes to stderr. SIGTERM and SIGINT stop gracefully; a second one ends at once.
 Exit codes: 0 stopped, 1 failed, 2 usage, configuration or port in use.
 `;
 
@@ -47,8 +47,7 @@ function readOptions(argv: string[]) {
 
 async function untilSignal(): Promise<void> {
   await new Promise<void>((resolve) => {
-    process.once('SIGTERM', resolve);
-    process.once('SIGINT', resolve);
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => resolve());
   });
 }
 

@@ -20,6 +20,8 @@ export type InvocationResult =
 const FIRST_RESTART_DELAY_MS = 50;
 /** Longest wait between two starts of the worker, in ms. */
 const MAX_RESTART_DELAY_MS = 5_000;
+/** A worker that served for less than this ended early, in ms; several such in a row are started ever later. */
+const EARLY_END_MS = 10_000;
 /** Starts tried before an app that never came up is called broken. */
 const MAX_FIRST_STARTS = 3;
 /** How long an invocation waits for a restarting worker, in ms. */
@@ -82,6 +84,8 @@ interface State {
   starting?: WorkerProcess;
   stopping: boolean;
   problem?: string;
+  /** Workers in a row that ended soon after they were ready. */
+  earlyEnds: number;
   readonly inFlight: Map<string, { worker: WorkerProcess; end(result: InvocationResult): void }>;
   readonly waiters: Set<() => void>;
 }
@@ -116,6 +120,7 @@ async function startOne(state: State, options: SupervisorOptions): Promise<Worke
     worker.kill();
     return start;
   }
+  const readyAtMs = options.clock.now();
   state.current = { process: worker, httpUri: start.message.capabilities['HttpUri'] };
   state.problem = undefined;
   for (const wake of state.waiters) wake();
@@ -125,23 +130,30 @@ async function startOne(state: State, options: SupervisorOptions): Promise<Worke
     }
     if (state.stopping) return;
     state.current = undefined;
+    state.earlyEnds = options.clock.now() - readyAtMs < EARLY_END_MS ? state.earlyEnds + 1 : 0;
     options.log.write('error', 'Host.Worker', `worker ${worker.pid} ended (${reason}); starting another`);
     void keepStarting(state, options);
   });
   return start;
 }
 
+/** Wait after so many failures in a row, in ms: none after the first. */
+function restartDelayMs(failures: number): number {
+  return failures < 2
+    ? 0
+    : Math.min(FIRST_RESTART_DELAY_MS * 2 ** Math.min(failures - 2, 16), MAX_RESTART_DELAY_MS);
+}
+
 /** Starts workers until one is ready or the host stops; the wait between attempts is bounded, their number is not. */
 async function keepStarting(state: State, options: SupervisorOptions): Promise<void> {
-  let delayMs = FIRST_RESTART_DELAY_MS;
-  while (!state.stopping) {
+  for (let failures = state.earlyEnds; !state.stopping; failures += 1) {
+    await options.clock.sleep(restartDelayMs(failures));
+    if (state.stopping) return;
     const start = await startOne(state, options);
     if (start.state === 'ready') return;
     const why = start.state === 'loadFailed' ? start.error.message : start.reason;
     state.problem = `the worker could not be restarted: ${why}`;
-    options.log.write('error', 'Host.Worker', `${state.problem}; next attempt in ${delayMs} ms`);
-    await options.clock.sleep(delayMs);
-    delayMs = Math.min(delayMs * 2, MAX_RESTART_DELAY_MS);
+    options.log.write('error', 'Host.Worker', `${state.problem}; it will be tried again`);
   }
 }
 
@@ -206,7 +218,7 @@ async function invoke(state: State, message: InvokeMessage, limits: InvokeLimits
 
 /** Makes the supervisor of the one worker process. */
 export function createSupervisor(options: SupervisorOptions): Supervisor {
-  const state: State = { stopping: false, inFlight: new Map(), waiters: new Set() };
+  const state: State = { stopping: false, earlyEnds: 0, inFlight: new Map(), waiters: new Set() };
   return {
     start: () => startFirst(state, options),
     invoke: (message, limits) => invoke(state, message, limits),

@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import type { Duplex, Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { settledWithin } from './clock.js';
@@ -36,8 +35,24 @@ export interface WorkerProcessOptions {
   onOutput(line: string): void;
 }
 
+/** Longest piece of output without a line break that is held back, in characters. */
+const MAX_HELD_CHARS = 65_536;
+
 function forwardLines(stream: Readable, onLine: (line: string) => void): void {
-  createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', onLine);
+  let held = '';
+  const pass = (line: string) => {
+    if (line !== '') onLine(line.replace(/\r$/, ''));
+  };
+  stream.setEncoding('utf8').on('data', (text: string) => {
+    const parts = (held + text).split('\n');
+    held = parts.pop() ?? '';
+    for (const line of parts) pass(line);
+    if (held.length > MAX_HELD_CHARS) {
+      pass(held);
+      held = '';
+    }
+  });
+  stream.on('end', () => pass(held));
 }
 
 function whenStarted(
