@@ -6,7 +6,7 @@ import { HostError } from './errors.js';
 const HEADER_BYTES = 4;
 
 /** Largest single message, in bytes; bounds what a peer can make us hold. */
-export const MAX_FRAME_BYTES = 1024 * 1024 * 1024;
+const MAX_FRAME_BYTES = 1024 * 1024 * 1024;
 
 /** A two-way channel of whole messages over a byte stream. */
 export interface Channel<In, Out> {
@@ -18,7 +18,7 @@ export interface Channel<In, Out> {
 }
 
 /** Collects chunks and yields whole frames, copying each byte at most once. */
-export function createFrameReader(): (chunk: Buffer) => Buffer[] {
+function createFrameReader(): (chunk: Buffer) => Buffer[] {
   let chunks: Buffer[] = [];
   let heldBytes = 0;
   const take = (bytes: number): Buffer => {

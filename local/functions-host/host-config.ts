@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { HostError } from './errors.js';
-import { invalid, type Json, reader, readJsonFile, section } from './json-reader.js';
+import { invalid, type Json, readConfigFile, reader, section } from './json-reader.js';
 import { parseLogLevel } from './log.js';
 import type { LogLevel } from './protocol.js';
 import { parseTimeSpan } from './timespan.js';
@@ -198,5 +198,5 @@ export function loadHostConfig(appFolder: string): HostConfig {
       `${appFolder} is no function app: it has no host.json; pass the folder with --app`,
     );
   }
-  return readHostConfig(readJsonFile(path));
+  return readConfigFile(path, readHostConfig);
 }

@@ -1,19 +1,20 @@
 import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { createAdmin, type ListedFunction } from './admin.js';
-import { type HostClock, settledWithin, systemClock } from './clock.js';
+import { createAdmin } from './admin.js';
+import { settledWithin, systemClock } from './clock.js';
 import { HostError, messageOf } from './errors.js';
-import { defineFunction, type FunctionDefinition, inFunction, isDisabled } from './functions.js';
+import { defineFunction, inFunction, isDisabled } from './functions.js';
 import { type HostConfig, loadHostConfig } from './host-config.js';
-import { type HttpFrontend, openFrontend } from './http/server.js';
+import { type Entry, type Host, type HostOptions, listFunctions, status } from './host-state.js';
+import { openFrontend } from './http/server.js';
 import { createInvoker } from './invoker.js';
 import { type LocalSettings, loadLocalSettings } from './local-settings.js';
-import { createLogger, type Logger } from './log.js';
+import { createLogger } from './log.js';
 import type { FunctionMetadata, WorkerMessage } from './protocol.js';
-import { createSettings, type Settings } from './settings.js';
+import { createSettings } from './settings.js';
 import { createSupervisor, type Supervisor } from './supervisor.js';
 import { TRIGGER_KINDS } from './triggers/kinds.js';
-import type { TriggerContext, TriggerListener } from './triggers/trigger.js';
+import type { TriggerContext } from './triggers/trigger.js';
 import { spawnWorker } from './worker-process.js';
 
 /** Port when neither the caller nor local.settings.json names one, as with Core Tools. */
@@ -23,75 +24,12 @@ const TERMINATE_GRACE_MS = 10_000;
 /** How long a listener may need to wind up after its running work was cut off, in ms. */
 const CUT_GRACE_MS = 5_000;
 
-export interface HostOptions {
-  /** Folder of the function app. */
-  appFolder: string;
-  /** Port on 127.0.0.1; 0 = any free one; default: local.settings.json, then 7071. */
-  port?: number;
-  /** Process environment; wins over local.settings.json. */
-  env: Readonly<Record<string, string | undefined>>;
-  /** Longest wait for running invocations at stop, in ms. */
-  drainMs: number;
-  /** Gets each log line. */
-  emit(line: string): void;
-  clock?: HostClock;
-}
-
 /** A running host. */
 export interface FunctionsHost {
   readonly url: string;
   readonly adminUrl: string;
   /** Takes no new work, lets running invocations finish, writes checkpoints, ends the worker. */
   stop(): Promise<void>;
-}
-
-interface Entry {
-  metadata: FunctionMetadata;
-  disabled: boolean;
-  errors: string[];
-  definition?: FunctionDefinition;
-  listener?: TriggerListener;
-}
-
-interface Host {
-  readonly options: HostOptions;
-  readonly config: HostConfig;
-  readonly settings: Settings;
-  readonly clock: HostClock;
-  readonly log: Logger;
-  readonly startedMs: number;
-  state: 'Initializing' | 'Running' | 'Error' | 'Stopping';
-  errors: string[];
-  entries: Entry[];
-  frontend?: HttpFrontend;
-  supervisor?: Supervisor;
-}
-
-function listFunctions(host: Host): ListedFunction[] {
-  return host.entries.map((entry) => {
-    const route = entry.listener?.route;
-    return {
-      metadata: entry.metadata,
-      isDisabled: entry.disabled,
-      errors: entry.errors,
-      isHttp: Boolean(route),
-      invokeUrl: route && `${host.frontend?.url}/${route.template.text}`,
-      runNow: host.state === 'Stopping' ? undefined : entry.listener?.runNow,
-    };
-  });
-}
-
-function status(host: Host): Record<string, unknown> {
-  const problem = host.supervisor?.problem();
-  const errors = [...host.errors, ...(problem && !host.errors.includes(problem) ? [problem] : [])];
-  return {
-    id: 'local',
-    state: host.state === 'Running' && errors.length > 0 ? 'Error' : host.state,
-    version: 'local',
-    processUptime: host.clock.now() - host.startedMs,
-    errors,
-    workers: (host.supervisor?.pids() ?? []).map((pid) => ({ pid })),
-  };
 }
 
 function logFromWorker(host: Host, message: Extract<WorkerMessage, { kind: 'log' }>): void {

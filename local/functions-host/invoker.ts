@@ -22,7 +22,7 @@ export interface InvocationData {
 }
 
 /** Result of an invocation under a retry policy. */
-export type RetriedResult = InvocationResult & {
+type RetriedResult = InvocationResult & {
   /** True when the retries were cut short by the signal. */
   cancelled: boolean;
 };

@@ -7,10 +7,7 @@ export type Json = Record<string, unknown>;
 
 /** The error for a wrong value. */
 export function invalid(path: string, value: unknown, wanted: string): HostError {
-  return new HostError(
-    'config-invalid',
-    `host.json: ${path} is ${JSON.stringify(value)}; expected ${wanted}`,
-  );
+  return new HostError('config-invalid', `${path} is ${JSON.stringify(value)}; expected ${wanted}`);
 }
 
 /**
@@ -60,14 +57,21 @@ export function reader(source: Json, path: string) {
   };
 }
 
-/**
- * Reads a JSON file, with or without a byte order mark.
- * @throws HostError `config-invalid`
- */
-export function readJsonFile(path: string): unknown {
+function readJsonFile(path: string): unknown {
   try {
     return JSON.parse(readFileSync(path, 'utf8').replace(/^\uFEFF/, ''));
   } catch (error) {
     throw new HostError('config-invalid', `${path} cannot be read: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** Reads a configuration file; an error in its content names the file. */
+export function readConfigFile<T>(path: string, read: (document: unknown) => T): T {
+  const document = readJsonFile(path);
+  try {
+    return read(document);
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    throw new HostError(error.code, `${path}: ${error.message}`, { cause: error });
   }
 }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { HostError } from './errors.js';
-import { type Json, readJsonFile, section } from './json-reader.js';
+import { readConfigFile, section } from './json-reader.js';
 
 /** What `local.settings.json` says. */
 export interface LocalSettings {
@@ -15,12 +15,15 @@ export interface LocalSettings {
  */
 export function loadLocalSettings(appFolder: string): LocalSettings {
   const path = join(appFolder, 'local.settings.json');
-  if (!existsSync(path)) return { values: {} };
-  const document = readJsonFile(path) as Json;
+  return existsSync(path) ? readConfigFile(path, readLocalSettings) : { values: {} };
+}
+
+function readLocalSettings(parsed: unknown): LocalSettings {
+  const document = section({ document: parsed }, 'document', 'the document');
   if (document['IsEncrypted'] === true) {
     throw new HostError(
       'config-invalid',
-      `${path} is encrypted; run "func settings decrypt" or set IsEncrypted to false`,
+      'it is encrypted; run "func settings decrypt" or set IsEncrypted to false',
     );
   }
   const values = Object.fromEntries(

@@ -58,13 +58,16 @@ async function run(): Promise<void> {
     return;
   }
   const stopRequested = untilSignal();
-  const host = await startHost({
+  const starting = startHost({
     appFolder: options.app,
     port: options.port === undefined ? undefined : wholeNumber(options.port, 'port', 65_535),
     env: process.env,
     drainMs: wholeNumber(options['drain-seconds'], 'drain-seconds', MAX_DRAIN_SECONDS) * 1000,
     emit: (line) => process.stderr.write(`${line}\n`),
   });
+  // A stop while the app still loads needs no winding up: the worker ends with its host.
+  const host = await Promise.race([starting, stopRequested]);
+  if (!host) return;
   const first = options.json
     ? JSON.stringify({ url: host.url, admin: host.adminUrl })
     : `Functions host on ${host.url}, admin on ${host.adminUrl}`;

@@ -81,7 +81,7 @@ export interface RetryContext {
   exception?: { message?: string; source?: string; stackTrace?: string };
 }
 
-export interface TraceContext {
+interface TraceContext {
   traceParent: string;
   traceState: string;
   attributes: Record<string, string>;
@@ -99,7 +99,7 @@ export interface InvokeMessage {
 }
 
 /** Host → worker: run the app-terminate hooks and end. */
-export interface TerminateMessage {
+interface TerminateMessage {
   kind: 'terminate';
 }
 
@@ -113,14 +113,14 @@ export interface WorkerFault {
 export type LogLevel = 'trace' | 'debug' | 'information' | 'warning' | 'error' | 'critical' | 'none';
 
 /** Worker → host: the app is loaded. */
-export interface ReadyMessage {
+interface ReadyMessage {
   kind: 'ready';
   functions: FunctionMetadata[];
   capabilities: Record<string, string>;
 }
 
 /** Worker → host: one invocation ended. */
-export interface ResultMessage {
+interface ResultMessage {
   kind: 'result';
   id: string;
   error?: WorkerFault;
@@ -129,7 +129,7 @@ export interface ResultMessage {
 }
 
 /** Worker → host: a line for the log. */
-export interface LogMessage {
+interface LogMessage {
   kind: 'log';
   level: LogLevel;
   category: 'user' | 'system';

@@ -1,4 +1,4 @@
-import type { HostClock } from './clock.js';
+import { type HostClock, settledWithin } from './clock.js';
 import { HostError } from './errors.js';
 import type { Logger } from './log.js';
 import type {
@@ -24,11 +24,13 @@ const MAX_RESTART_DELAY_MS = 5_000;
 const EARLY_END_MS = 10_000;
 /** Starts tried before an app that never came up is called broken. */
 const MAX_FIRST_STARTS = 3;
+/** How long an app may take to load, in ms. */
+const MAX_LOAD_MS = 120_000;
 /** How long an invocation waits for a restarting worker, in ms. */
 const MAX_WAIT_FOR_WORKER_MS = 120_000;
 
 /** The app as the first successful worker reported it. */
-export interface LoadedApp {
+interface LoadedApp {
   functions: FunctionMetadata[];
   capabilities: Record<string, string>;
 }
@@ -41,7 +43,7 @@ export interface WorkerAddress {
 }
 
 /** Limits of one invocation. */
-export interface InvokeLimits {
+interface InvokeLimits {
   /** undefined = none. */
   timeoutMs: number | undefined;
   /** Run on this worker or not at all. */
@@ -114,7 +116,12 @@ async function startOne(state: State, options: SupervisorOptions): Promise<Worke
   worker.onMessage((message) => onMessage(state, options, message));
   state.current = undefined;
   state.starting = worker;
-  const start = await worker.started;
+  const inTime = await settledWithin(worker.started, MAX_LOAD_MS);
+  const late: WorkerStart = {
+    state: 'exited',
+    reason: `the app did not finish loading in ${MAX_LOAD_MS} ms`,
+  };
+  const start = inTime ? await worker.started : late;
   state.starting = undefined;
   if (start.state !== 'ready' || state.stopping) {
     worker.kill();

@@ -53,7 +53,7 @@ export function sendStatus(response: ServerResponse, status: number): void {
 }
 
 /** Splits a path into decoded segments; undefined when an escape is broken. */
-export function decodePath(pathname: string): string[] | undefined {
+function decodePath(pathname: string): string[] | undefined {
   try {
     return pathname
       .replace(/^\/+|\/+$/g, '')

@@ -38,7 +38,7 @@ function time(value: Date): { json: string } {
 }
 
 /** Input and metadata of one message, as the storage extension sends them. */
-export function queueInvocation(message: DequeuedMessageItem, body: Buffer, binary: boolean): InvocationData {
+function queueInvocation(message: DequeuedMessageItem, body: Buffer, binary: boolean): InvocationData {
   const text = body.toString('utf8');
   return {
     reason: `queue message ${message.messageId}`,

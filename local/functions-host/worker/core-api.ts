@@ -12,8 +12,8 @@ import type {
 const CORE_MODULE = '@azure/functions-core';
 
 /** Versions reported to libraries that ask; the host one must be 4.28 or later for HTTP streams. */
-export const HOST_VERSION = '4.1037.0.0';
-export const WORKER_VERSION = '3.10.1';
+const HOST_VERSION = '4.1037.0.0';
+const WORKER_VERSION = '3.10.1';
 
 export type Callback = (...values: unknown[]) => unknown;
 
@@ -26,14 +26,14 @@ export interface CoreContext {
   log(level: LogLevel, category: 'user' | 'system', message: string): void;
 }
 
-export interface ModelResponse {
+interface ModelResponse {
   outputData?: NamedData[];
   returnValue?: TypedData | null;
   http?: HttpData;
 }
 
 /** What `getInvocationModel` returns: the library's own conversion of arguments and results. */
-export interface InvocationModel {
+interface InvocationModel {
   getArguments(): Promise<{ context: unknown; inputs: unknown[] }>;
   invokeFunction(context: unknown, inputs: unknown[], callback: Callback): Promise<unknown>;
   getResponse(context: unknown, result: unknown): Promise<ModelResponse>;

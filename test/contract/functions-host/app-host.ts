@@ -34,7 +34,7 @@ export function writeApp(app: AppFiles): { folder: string; remove(): void } {
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-export interface HostStatus {
+interface HostStatus {
   state: string;
   errors: string[];
   workers: { pid: number }[];

@@ -12,7 +12,7 @@ export interface ConsumerAddress {
 }
 
 /** Where reading goes on. */
-export interface Checkpoint {
+interface Checkpoint {
   offset: string;
   sequenceNumber: number;
 }

@@ -2,7 +2,7 @@ import type { HostClock } from '../../clock.js';
 import { type BatchLimits, createBatcher } from './batcher.js';
 
 /** How the function went for one batch. */
-export interface BatchOutcome<T> {
+interface BatchOutcome<T> {
   /** True when the work was broken off and must be repeated by the next owner. */
   cancelled: boolean;
   /** Last event that was handled; undefined when none was. */

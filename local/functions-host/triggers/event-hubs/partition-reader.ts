@@ -12,7 +12,7 @@ export interface Subscribed {
 }
 
 /** What a subscription calls. */
-export interface SubscriptionHandlers<T> {
+interface SubscriptionHandlers<T> {
   onEvents(events: readonly T[]): Promise<void>;
   /** The subscription ended without having been asked to. */
   onClosed(): void;

@@ -19,7 +19,7 @@ export interface BatchOrigin extends ConsumerAddress {
 }
 
 /** Bytes of an event's body; bodies that are not AMQP data sections are written as text. */
-export function bodyBytes(event: ReceivedEventData): Buffer {
+function bodyBytes(event: ReceivedEventData): Buffer {
   const body: unknown = event.body;
   if (Buffer.isBuffer(body)) return body;
   if (body instanceof Uint8Array) return Buffer.from(body.buffer, body.byteOffset, body.byteLength);
