@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createAdmin } from './admin.js';
@@ -23,6 +24,9 @@ const DEFAULT_PORT = 7071;
 const TERMINATE_GRACE_MS = 10_000;
 /** How long a listener may need to wind up after its running work was cut off, in ms. */
 const CUT_GRACE_MS = 5_000;
+
+/** Length of the hash in a host id, in characters; ids have at most 32. */
+const HOST_ID_HASH_CHARS = 20;
 
 /** A running host. */
 export interface FunctionsHost {
@@ -102,6 +106,13 @@ async function startListeners(host: Host): Promise<void> {
   }
 }
 
+/** `AzureFunctionsWebHost:hostid` when set; else a name that is the same for every host of this folder. */
+function hostIdOf(host: Host): string {
+  const given = host.settings.get('AzureFunctionsWebHost__hostid');
+  const folder = resolve(host.options.appFolder);
+  return given ?? `local-${createHash('sha256').update(folder).digest('hex').slice(0, HOST_ID_HASH_CHARS)}`;
+}
+
 async function loadApp(host: Host, supervisor: Supervisor): Promise<void> {
   try {
     const app = await supervisor.start();
@@ -110,6 +121,7 @@ async function loadApp(host: Host, supervisor: Supervisor): Promise<void> {
       settings: host.settings,
       clock: host.clock,
       log: host.log,
+      hostId: hostIdOf(host),
       worker: () => supervisor.ready(),
       capabilities: () => app.capabilities,
       invoker: createInvoker({

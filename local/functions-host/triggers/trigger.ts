@@ -14,6 +14,8 @@ export interface TriggerContext {
   readonly invoker: Invoker;
   readonly clock: HostClock;
   readonly log: Logger;
+  /** Identity shared by all hosts of this app, as in Azure; names their common state in storage. */
+  readonly hostId: string;
   /** Waits for a usable worker; undefined when there is none. */
   worker(): Promise<WorkerAddress | undefined>;
   /** Abilities the app announced; some change the shape of the data it is sent. */

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
+import { BlobServiceClient } from '@azure/storage-blob';
+import { startAzurite } from '../../../local/shared/azurite.js';
 import { eventually, startHostProcess, writeApp } from './app-host.js';
 import { lines, RECORDER } from './recorder.js';
 
@@ -76,5 +78,46 @@ describe('timer trigger', () => {
     assert.equal(second?.retryCount, 1);
     assert.equal(second?.exception.message, 'no 0');
     assert.deepEqual([third?.retryCount, third?.maxRetryCount], [2, 2]);
+  });
+
+  test('with storage one host runs the timer, another takes over, and a missed run is made up for', async () => {
+    const storage = await startAzurite();
+    cleanups.push(() => storage.stop());
+    const app = writeApp({
+      values: { AzureWebJobsStorage: storage.connectionString },
+      files: {
+        'recorder.js': RECORDER,
+        'app.js': `
+          import { app } from '@azure/functions';
+          import { record } from './recorder.js';
+          app.timer('often', { schedule: '00:00:00.1', handler: () => record(process.ppid) });
+          app.timer('missed', { schedule: '0 0 0 1 1 *', handler: (timer) => record({ isPastDue: timer.isPastDue }) });`,
+      },
+    });
+    cleanups.push(app.remove);
+    const first = await startHostProcess(app.folder);
+    cleanups.push(() => first.process.exitCode ?? first.kill());
+    await eventually('runs', () => lines(app.folder).length > 2);
+    const second = await startHostProcess(app.folder);
+    cleanups.push(() => second.process.exitCode ?? second.kill());
+    const before = lines(app.folder).length;
+    await eventually('more runs', () => lines(app.folder).length > before + 5);
+    assert.deepEqual(new Set(lines(app.folder)), new Set([first.process.pid]));
+    const container = BlobServiceClient.fromConnectionString(storage.connectionString).getContainerClient(
+      'azure-webjobs-hosts',
+    );
+    for await (const { name } of container.listBlobsFlat({ prefix: 'timers/' })) {
+      const status = JSON.stringify({
+        Last: '2020-01-01T00:00:00Z',
+        Next: '2021-01-01T00:00:00Z',
+        LastUpdated: '2020-01-01T00:00:00Z',
+      });
+      await container.getBlockBlobClient(name).upload(status, status.length);
+    }
+    assert.equal(await first.stop(), 0);
+    await eventually('the other host', () => lines(app.folder).includes(second.process.pid));
+    await eventually('the missed run', () =>
+      lines<{ isPastDue?: boolean }>(app.folder).some((line) => line.isPastDue),
+    );
   });
 });
