@@ -1,4 +1,5 @@
 import type { Catalog } from '../catalog/types.js';
+import { concatColumns } from '../store/concat.js';
 import type { RowSet } from '../store/types.js';
 import { parseDatetime } from '../values/datetime-parse.js';
 import { queryBinder } from './bind/binder.js';
@@ -9,7 +10,6 @@ import { parseQuery } from './parser/parse.js';
 import type { Batch, Rel, Run } from './plan/types.js';
 import { createRun, timeoutOf } from './run.js';
 import type { QueryEngine, QueryRequest, QueryResult } from './types.js';
-import { concatVectors } from './vector/concat.js';
 
 /** Rows an answer may have unless `notruncation` or `truncationmaxrecords` say otherwise. */
 export const DEFAULT_MAX_RECORDS = 500_000;
@@ -63,7 +63,7 @@ async function readResult(rel: Rel, run: Run, limits: ResultLimits): Promise<Row
     await run.pause();
   }
   const vectors = columns.map(({ column, index }) =>
-    concatVectors(
+    concatColumns(
       column.type,
       batches.map((batch) => batch.column(index)),
     ),

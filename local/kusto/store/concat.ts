@@ -103,8 +103,13 @@ function concatDictionaries(parts: readonly StoreColumn[], rows: number): StoreC
   if (dictionaries === undefined) return undefined;
   const merged: string[] = [];
   const index = new Map<string, number>();
+  // Slices of one column share their dictionary, which is then read once.
+  const known = new Map<readonly string[], Uint32Array>();
   const translations = dictionaries.map((part) => {
+    const same = known.get(part.dictionary);
+    if (same !== undefined) return same;
     const map = new Uint32Array(part.dictionary.length);
+    known.set(part.dictionary, map);
     for (let code = 0; code < map.length; code++) {
       const text = part.dictionary[code]!;
       let to = index.get(text);

@@ -1,7 +1,7 @@
 import type { Catalog, StoredFunction, Table } from '../../../local/kusto/catalog/types.js';
 import { createQueryEngine } from '../../../local/kusto/query/engine.js';
 import type { QueryRequest, QueryResult } from '../../../local/kusto/query/types.js';
-import { vectorOf } from '../../../local/kusto/query/vector/build.js';
+import { columnFromCells } from '../../../local/kusto/store/builders.js';
 import type { Cell, Extent, RowSet, ScalarType } from '../../../local/kusto/store/types.js';
 import { cellToText } from '../../../local/kusto/values/cell.js';
 import { parseDatetime } from '../../../local/kusto/values/datetime-parse.js';
@@ -22,7 +22,7 @@ function extentOf(spec: TableSpec, rows: readonly (readonly Cell[])[], number: n
     ([name, type], index) =>
       [
         name,
-        vectorOf(
+        columnFromCells(
           type,
           rows.map((row) => row[index] ?? null),
         ),

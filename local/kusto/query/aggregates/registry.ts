@@ -1,6 +1,8 @@
+import { collectionAggregates, distinctBinder } from './collections.js';
 import type { AggregateBinder } from './define.js';
 import { argExtremeBinder, extremeBinder, takeAnyBinder, takeAnyIfBinder } from './extremes.js';
 import { averageBinder, countBinder, countIfBinder, sumBinder } from './numeric.js';
+import { binaryAggregates, percentileAggregates, spreadAggregates } from './statistics.js';
 
 /** Aggregate functions by name. */
 export const aggregates: ReadonlyMap<string, AggregateBinder> = new Map<string, AggregateBinder>([
@@ -22,6 +24,14 @@ export const aggregates: ReadonlyMap<string, AggregateBinder> = new Map<string, 
   ['any', takeAnyBinder],
   ['take_anyif', takeAnyIfBinder],
   ['anyif', takeAnyIfBinder],
+  ['dcount', distinctBinder('dcount', false)],
+  ['dcountif', distinctBinder('dcountif', true)],
+  ['count_distinct', distinctBinder('count_distinct', false)],
+  ['count_distinctif', distinctBinder('count_distinctif', true)],
+  ...collectionAggregates,
+  ...spreadAggregates,
+  ...percentileAggregates,
+  ...binaryAggregates,
 ]);
 
 export const aggregateNames: ReadonlySet<string> = new Set(aggregates.keys());

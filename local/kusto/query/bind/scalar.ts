@@ -11,7 +11,7 @@ import { need, type Syntax, sourceText } from '../parser/syntax.js';
 import type { Expr } from '../plan/types.js';
 import { bindCall } from './call.js';
 import { columnIndex, type Env } from './env.js';
-import { literalOf, nameOf } from './literals.js';
+import { literalOf, nameOf, typeOfLiteral } from './literals.js';
 import { bindBetween, bindHasList, bindIn } from './membership.js';
 import { bindToScalar } from './subquery.js';
 
@@ -101,6 +101,7 @@ const BINDERS: Readonly<Record<string, ScalarBinder>> = {
   PathExpression: path,
   ElementExpression: element,
   ToScalarExpression: bindToScalar,
+  TypeOfLiteralExpression: (node) => constantExpr('string', typeOfLiteral(node)[0] ?? null),
   NullLiteralExpression: () => constantExpr('dynamic', null),
 };
 

@@ -65,7 +65,8 @@ function formatParts(parts: Parts, format: string, allowed: RegExp): string {
   return (format.match(TOKEN) ?? [])
     .map((token) => {
       const text = allowed.test(token[0]!) || DELIMITERS.includes(token) ? field(parts, token) : undefined;
-      if (text === undefined) throw semanticError('SEM0234', `'${token}' is not a legal part of a time format`);
+      if (text === undefined)
+        throw semanticError('SEM0234', `'${token}' is not a legal part of a time format`);
       return text;
     })
     .join('');

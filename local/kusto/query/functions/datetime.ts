@@ -51,7 +51,9 @@ const STARTS: Readonly<Record<string, Starter>> = {
 };
 
 for (const [unit, start] of Object.entries(STARTS)) {
-  define(`startof${unit}`, ['datetime long?', 'datetime'], (ticks: bigint, offset = 0n) => start(ticks, Number(offset)));
+  define(`startof${unit}`, ['datetime long?', 'datetime'], (ticks: bigint, offset = 0n) =>
+    start(ticks, Number(offset)),
+  );
   define(`endof${unit}`, ['datetime long?', 'datetime'], (ticks: bigint, offset = 0n) => {
     const next = start(ticks, Number(offset) + 1);
     return next === null ? null : next - 1n;
@@ -89,7 +91,8 @@ const PARTS: Readonly<Record<string, (ticks: bigint) => number>> = {
 
 define('datetime_part datepart', ['string datetime', 'int'], (part: string, ticks: bigint) => {
   const fn = PARTS[part.toLowerCase()];
-  if (fn === undefined) throw semanticError('SEM0234', `datetime_part(): '${part}' is not a part of a datetime`);
+  if (fn === undefined)
+    throw semanticError('SEM0234', `datetime_part(): '${part}' is not a part of a datetime`);
   return fn(ticks);
 });
 
@@ -132,7 +135,11 @@ function addMonths(ticks: bigint, months: number): bigint | null {
   return ticksFromFields({ ...fields, year, month });
 }
 
-define('datetime_add', ['string long datetime', 'datetime'], (unit: string, amount: bigint, ticks: bigint) => {
+define('datetime_add', ['string long datetime', 'datetime'], (
+  unit: string,
+  amount: bigint,
+  ticks: bigint,
+) => {
   const name = unit.toLowerCase();
   const months = UNIT_MONTHS[name];
   if (months !== undefined) return addMonths(ticks, months * Number(amount));
@@ -194,8 +201,10 @@ function makeTimespan(...cells: (Cell | undefined)[]): Cell {
   const numbers = cells.map(Number);
   const [days, hours, minutes, seconds] =
     numbers.length === 4 ? numbers : [0, numbers[0]!, numbers[1]!, numbers[2] ?? 0];
-  if (hours! < 0 || hours! > 23 || minutes! < 0 || minutes! > 59 || seconds! < 0 || seconds! >= 60) return null;
-  const whole = BigInt(days!) * TICKS_PER_DAY + BigInt(hours!) * TICKS_PER_HOUR + BigInt(minutes!) * TICKS_PER_MINUTE;
+  if (hours! < 0 || hours! > 23 || minutes! < 0 || minutes! > 59 || seconds! < 0 || seconds! >= 60)
+    return null;
+  const whole =
+    BigInt(days!) * TICKS_PER_DAY + BigInt(hours!) * TICKS_PER_HOUR + BigInt(minutes!) * TICKS_PER_MINUTE;
   return whole + BigInt(Math.round(seconds! * 10_000_000));
 }
 
@@ -223,4 +232,3 @@ function fromUnix(value: bigint | number, unit: number): bigint | null {
   if (!Number.isFinite(value) || Math.abs(value) * unit > 1e19) return null;
   return datetimeOrNull(UNIX_EPOCH_TICKS + BigInt(Math.round(value * unit)));
 }
-

@@ -7,7 +7,11 @@ import { xxHash64 } from './xxhash.js';
 export const hashFunctions: FunctionTable = new Map();
 const define = definer(hashFunctions);
 
-const DIGESTS: Readonly<Record<string, string>> = { hash_md5: 'md5', hash_sha1: 'sha1', hash_sha256: 'sha256' };
+const DIGESTS: Readonly<Record<string, string>> = {
+  hash_md5: 'md5',
+  hash_sha1: 'sha1',
+  hash_sha256: 'sha256',
+};
 
 for (const [name, algorithm] of Object.entries(DIGESTS)) {
   define(name, ['text', 'string'], (text: string) => createHash(algorithm).update(text).digest('hex'));

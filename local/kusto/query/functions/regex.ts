@@ -25,12 +25,10 @@ function replaceRegex(text: string, pattern: string, rewrite: string): string {
 
 define('replace_regex', ['text string string', 'string'], replaceRegex);
 define('replace', ['string string text', 'string'], (pattern: string, rewrite: string, text: string) =>
-  replaceRegex(text, pattern, rewrite),
-);
+  replaceRegex(text, pattern, rewrite));
 
 define('trim', ['string text', 'string'], (pattern: string, text: string) =>
-  trimEnd(pattern, trimStart(pattern, text)),
-);
+  trimEnd(pattern, trimStart(pattern, text)));
 define('trim_start', ['string text', 'string'], trimStart);
 define('trim_end', ['string text', 'string'], trimEnd);
 
@@ -69,7 +67,10 @@ function extractAll(pattern: string, text: string, wanted?: readonly (number | s
   const found: DynamicNode[] = [];
   for (const match of text.matchAll(compileRegex(pattern))) {
     if (match.length === 1) {
-      throw semanticError('SEM0420', `extract_all(): the pattern '${pattern}' must have at least one capture group`);
+      throw semanticError(
+        'SEM0420',
+        `extract_all(): the pattern '${pattern}' must have at least one capture group`,
+      );
     }
     found.push(groupsOf(match, wanted));
   }
@@ -100,7 +101,8 @@ for (const name of ['extract_all', 'extractall']) {
 
 define('countof', ['text string string?', 'long'], (text: string, search: string, kind = 'normal') => {
   if (kind === 'regex') return BigInt([...text.matchAll(compileRegex(search))].length);
-  if (kind !== 'normal') throw semanticError('SEM0234', `countof(): kind must be 'normal' or 'regex', not '${kind}'`);
+  if (kind !== 'normal')
+    throw semanticError('SEM0234', `countof(): kind must be 'normal' or 'regex', not '${kind}'`);
   let count = 0n;
   if (search === '') return count;
   // Occurrences may overlap.
@@ -110,7 +112,8 @@ define('countof', ['text string string?', 'long'], (text: string, search: string
 
 define('indexof_regex', ['text string long? long? long?', 'long'], indexOfRegex);
 
-function indexOfRegex(text: string, pattern: string, start = 0n, length = -1n, occurrence = 1n): bigint | null {
+function indexOfRegex(text: string, pattern: string, ...rest: bigint[]): bigint | null {
+  const [start = 0n, length = -1n, occurrence = 1n] = rest;
   if (occurrence < 1n) return null;
   const from = start < 0n ? Math.max(0, text.length + Number(start)) : Number(start);
   const end = length < 0n ? text.length : from + Number(length);

@@ -1,8 +1,16 @@
 import { binFunctions } from './bin.js';
 import { conditionalFunctions } from './conditional.js';
 import { conversionFunctions } from './conversion.js';
+import { datetimeFunctions } from './datetime.js';
 import type { FunctionTable } from './define.js';
+import { dynamicFunctions } from './dynamic.js';
+import { hashFunctions } from './hash.js';
 import { mathFunctions } from './math.js';
+import { regexFunctions } from './regex.js';
+import { setFunctions } from './sets.js';
+import { stringFunctions } from './string.js';
+import { urlFunctions } from './url.js';
+import { versionFunctions } from './version.js';
 
 /** Built-in scalar functions by name. */
 export const builtInFunctions: FunctionTable = new Map([
@@ -10,4 +18,12 @@ export const builtInFunctions: FunctionTable = new Map([
   ...mathFunctions,
   ...binFunctions,
   ...conditionalFunctions,
+  ...stringFunctions,
+  ...regexFunctions,
+  ...urlFunctions,
+  ...hashFunctions,
+  ...datetimeFunctions,
+  ...dynamicFunctions,
+  ...setFunctions,
+  ...versionFunctions,
 ]);

@@ -16,8 +16,7 @@ function bounded(length: number): void {
 
 define('strcat', ['text text*', 'string'], (...parts: string[]) => parts.join(''));
 define('strcat_delim', ['text text text*', 'string'], (delimiter: string, ...parts: string[]) =>
-  parts.join(delimiter),
-);
+  parts.join(delimiter));
 
 for (const name of ['strcat', 'strcat_delim']) {
   const bind = stringFunctions.get(name)!;
@@ -72,8 +71,7 @@ define('strrep', ['text long text?', 'string'], (text: string, times: bigint, de
 });
 
 define('replace_string', ['text string string', 'string'], (text: string, lookup: string, rewrite: string) =>
-  lookup === '' ? text : text.replaceAll(lookup, () => rewrite),
-);
+  lookup === '' ? text : text.replaceAll(lookup, () => rewrite));
 
 define('split', ['text string long?', 'dynamic'], (text: string, delimiter: string, index?: bigint) => {
   const parts = delimiter === '' ? [text] : text.split(delimiter);
@@ -100,16 +98,14 @@ function nthIndex(text: string, match: string, { start, length, occurrence }: In
   return BigInt(at);
 }
 
-define(
-  'indexof',
-  ['text text long? long? long?', 'long'],
-  (text: string, match: string, start = 0n, length = -1n, occurrence = 1n) =>
-    nthIndex(text, match, {
-      start: Number(start),
-      length: Number(length),
-      occurrence: Number(occurrence),
-    }),
-);
+define('indexof', ['text text long? long? long?', 'long'], (text: string, match: string, ...rest: bigint[]) => {
+  const [start = 0n, length = -1n, occurrence = 1n] = rest;
+  return nthIndex(text, match, {
+    start: Number(start),
+    length: Number(length),
+    occurrence: Number(occurrence),
+  });
+});
 
 define('url_encode url_encode_component', ['text', 'string'], (text: string) => encodeURIComponent(text));
 define('url_decode', ['text', 'string'], (text: string) => {
@@ -121,8 +117,7 @@ define('url_decode', ['text', 'string'], (text: string) => {
 });
 
 define('base64_encode_tostring base64_encodestring', ['text', 'string'], (text: string) =>
-  Buffer.from(text).toString('base64'),
-);
+  Buffer.from(text).toString('base64'));
 
 function decodeBase64(text: string): Buffer | null {
   const clean = text.replaceAll(/\s/g, '');
@@ -150,8 +145,7 @@ define('translate', ['text text text', 'string'], (search: string, replacement: 
 });
 
 define('to_utf8 unicode_codepoints_from_string', ['text', 'dynamic'], (text: string) =>
-  dynamicFromNode([...text].map((c) => c.codePointAt(0)!)),
-);
+  dynamicFromNode([...text].map((c) => c.codePointAt(0)!)));
 
 define('parse_csv', ['text', 'dynamic'], (text: string): Cell => dynamicFromNode(csvFields(text)));
 
@@ -188,7 +182,8 @@ stringFunctions.set('format_bytes', (args, site) => {
   return rowExpr(
     'string',
     [castExpr(size!, 'real'), ...rest],
-    (value, digits, wanted) => formatBytes(value as number, Number(digits ?? 0n), wanted as string | undefined),
+    (value, digits, wanted) =>
+      formatBytes(value as number, Number(digits ?? 0n), wanted as string | undefined),
     { strict: true },
   );
 });
@@ -196,7 +191,8 @@ stringFunctions.set('format_bytes', (args, site) => {
 const BYTE_UNITS = ['Bytes', 'KB', 'MB', 'GB', 'TB', 'PB', 'EB'];
 
 function formatBytes(size: number, digits: number, wanted: string | undefined): string {
-  const fixed = wanted === undefined ? -1 : BYTE_UNITS.findIndex((unit) => unit.toLowerCase() === wanted.toLowerCase());
+  const fixed =
+    wanted === undefined ? -1 : BYTE_UNITS.findIndex((unit) => unit.toLowerCase() === wanted.toLowerCase());
   let step = Math.max(0, fixed);
   if (fixed < 0) while (step < BYTE_UNITS.length - 1 && Math.abs(size) / 1024 ** step >= 1024) step++;
   const scaled = size / 1024 ** step;

@@ -29,8 +29,17 @@ function queryBag(query: string): Map<string, DynamicNode> {
 
 define('parse_url parseurl', ['text', 'dynamic'], (text: string) => {
   const match = URL_PARTS.exec(text);
-  const [, scheme = '', user = '', password = '', host = '', port = '', path = '', query = '', fragment = ''] =
-    match ?? [];
+  const [
+    ,
+    scheme = '',
+    user = '',
+    password = '',
+    host = '',
+    port = '',
+    path = '',
+    query = '',
+    fragment = '',
+  ] = match ?? [];
   return dynamicFromNode(
     new Map<string, DynamicNode>([
       ['Scheme', scheme],
@@ -46,8 +55,7 @@ define('parse_url parseurl', ['text', 'dynamic'], (text: string) => {
 });
 
 define('parse_urlquery parseurlquery', ['text', 'dynamic'], (text: string) =>
-  dynamicFromNode(new Map([['Query Parameters', queryBag(text.replace(/^\?/, ''))]])),
-);
+  dynamicFromNode(new Map([['Query Parameters', queryBag(text.replace(/^\?/, ''))]])));
 
 define('parse_path', ['text', 'dynamic'], (text: string) => {
   const separator = Math.max(text.lastIndexOf('/'), text.lastIndexOf('\\'));

@@ -25,7 +25,8 @@ function avalanche(hashIn: bigint): bigint {
 function stripes(view: DataView, length: number): bigint {
   const lanes = [P1 + P2, P2, 0n, -P1].map((lane) => lane & MASK);
   for (let at = 0; at + STRIPE_BYTES <= length; at += STRIPE_BYTES) {
-    for (let lane = 0; lane < 4; lane++) lanes[lane] = round(lanes[lane]!, view.getBigUint64(at + lane * 8, true));
+    for (let lane = 0; lane < 4; lane++)
+      lanes[lane] = round(lanes[lane]!, view.getBigUint64(at + lane * 8, true));
   }
   const rotations = [1n, 7n, 12n, 18n];
   let hash = lanes.reduce((sum, lane, index) => (sum + rotate(lane, rotations[index]!)) & MASK, 0n);

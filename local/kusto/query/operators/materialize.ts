@@ -1,6 +1,6 @@
+import { concatColumns } from '../../store/concat.js';
 import type { Batch, PlanColumn, Rel, Run } from '../plan/types.js';
 import { makeBatch } from '../vector/batch.js';
-import { concatVectors } from '../vector/concat.js';
 
 /** All rows of a table as one batch; a column is joined when it is first asked for. */
 export async function collect(rel: Rel, run: Run): Promise<Batch> {
@@ -20,7 +20,7 @@ export function joinBatches(batches: readonly Batch[], schema: readonly PlanColu
     rows,
     schema.map(
       (column, index) => () =>
-        concatVectors(
+        concatColumns(
           column.type,
           batches.map((batch) => batch.column(index)),
         ),

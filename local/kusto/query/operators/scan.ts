@@ -1,19 +1,15 @@
 import type { Table } from '../../catalog/types.js';
-import { ConstantColumn, type StoreColumn } from '../../store/columns.js';
-import type { Column, Extent, RowSet } from '../../store/types.js';
+import { asStoreColumn } from '../../store/builders.js';
+import { ConstantColumn } from '../../store/columns.js';
+import type { Extent, RowSet } from '../../store/types.js';
 import { dynamicFromNode } from '../../values/dynamic.js';
 import { EXTENT_COLUMNS } from '../bind/extent-columns.js';
 import type { PlanColumn, Rel, Vector } from '../plan/types.js';
 import { makeBatch } from '../vector/batch.js';
-import { buildVector, constantVector } from '../vector/build.js';
+import { constantVector } from '../vector/build.js';
 
 /** Rows handed on at once. */
 export const BATCH_ROWS = 65_536;
-
-function asVector(column: Column): Vector {
-  if ('take' in column && 'slice' in column) return column as StoreColumn;
-  return buildVector(column.type, column.length, (row) => column.get(row));
-}
 
 function extentProperties(extent: Extent, rows: number): Vector[] {
   return [
@@ -26,7 +22,7 @@ function extentProperties(extent: Extent, rows: number): Vector[] {
 function readColumn(extent: Extent, column: PlanColumn, range: { from: number; to: number }): Vector {
   const stored = extent.columns.get(column.name);
   if (stored === undefined) return constantVector(column.type, null, range.to - range.from);
-  const vector = asVector(stored);
+  const vector = asStoreColumn(stored);
   return range.from === 0 && range.to === stored.length ? vector : vector.slice(range.from, range.to);
 }
 
@@ -53,7 +49,7 @@ export function scanTable(table: Table, withExtents: boolean): Rel {
 
 /** A row set, such as the answer of a command. */
 export function scanRowSet(rows: RowSet): Rel {
-  const vectors = rows.columns.map(asVector);
+  const vectors = rows.columns.map(asStoreColumn);
   return {
     schema: rows.schema.map(({ name, type }) => ({ name, type })),
     ordered: true,
