@@ -85,6 +85,13 @@ export interface Catalog {
    * Columns of `rows` that the table lacks are refused; columns it lacks in turn read as null.
    */
   append(database: string, table: string, rows: RowSet, options: AppendOptions): Promise<Extent>;
+  /**
+   * Joins extents of a table into one, as the service's merge does: rows keep their ingestion times
+   * ({@link Extent.ingestedOnByRow}). Ids that are gone, and extents with other tags than the first, are left alone.
+   * Absent where extents are never joined.
+   * @returns `undefined` when fewer than two were left to join
+   */
+  mergeExtents?(database: string, table: string, ids: readonly string[]): Promise<Extent | undefined>;
   recordIngestionFailure(failure: IngestionFailure): void;
 }
 

@@ -19,6 +19,7 @@ interface ExtentDescription {
   readonly rowCount: number;
   readonly originalSize: number;
   readonly columns: readonly { readonly name: string; readonly spec: ColumnSpec }[];
+  readonly ingestedOnByRow?: ColumnSpec;
 }
 
 /** The file cannot be used as it stands: cut short, altered, or of another version. */
@@ -50,6 +51,9 @@ function describe(extent: Extent, body: BodyWriter): Buffer {
     rowCount: extent.rowCount,
     originalSize: extent.originalSize,
     columns,
+    ...(extent.ingestedOnByRow !== undefined && {
+      ingestedOnByRow: encodeColumn(extent.ingestedOnByRow, body),
+    }),
   };
   const text = Buffer.from(JSON.stringify(description));
   const padding = (ALIGNMENT_BYTES - (text.length % ALIGNMENT_BYTES)) % ALIGNMENT_BYTES;
@@ -97,6 +101,9 @@ export function decodeExtent(bytes: Uint8Array): Extent {
     rowCount: description.rowCount,
     originalSize: description.originalSize,
     columns,
+    ...(description.ingestedOnByRow !== undefined && {
+      ingestedOnByRow: decodeColumn(description.ingestedOnByRow, body),
+    }),
   };
 }
 

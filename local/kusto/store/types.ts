@@ -78,6 +78,8 @@ export interface Extent {
   /** Ticks. `createdOn` drives retention, `ingestedOn` is `ingestion_time()`. */
   readonly createdOn: bigint;
   readonly ingestedOn: bigint;
+  /** `ingestion_time()` of each row, in an extent that others were merged into; {@link ingestedOn} is then the latest. */
+  readonly ingestedOnByRow?: Column;
   readonly tags: readonly string[];
   readonly rowCount: number;
   /** Bytes of the uncompressed source data. */

@@ -1,0 +1,95 @@
+import type { BatchingPolicy, Catalog } from '../catalog/types.js';
+import type { EngineClock } from '../faults/types.js';
+import { badData } from '../ingest/errors.js';
+import { Batcher } from './batcher.js';
+import type { BlobDoor } from './download.js';
+import type { Keeper } from './keeper.js';
+import { Lanes } from './lanes.js';
+import { PARALLEL_BATCHES } from './limits.js';
+import { failureOf } from './outcome.js';
+import { requireTable, resolveMapping } from './read-source.js';
+import type { Reporter } from './reporter.js';
+import type { IngestionSource } from './source.js';
+import { BatchWorker, type WorkerParts } from './worker.js';
+
+export interface QueuedParts extends Omit<WorkerParts, 'again' | 'settled' | 'reporter'> {
+  readonly catalog: Catalog;
+  readonly blobs: BlobDoor;
+  readonly clock: EngineClock;
+  readonly reporter: Reporter;
+  /** Where accepted sources wait across a restart. */
+  readonly pending: Keeper<IngestionSource>;
+}
+
+/** Queued ingestion from the accepted source to its extent. */
+export class QueuedIngestion {
+  private readonly parts: QueuedParts;
+  private readonly batcher: Batcher;
+  private readonly lanes = new Lanes(PARALLEL_BATCHES);
+  private stopped = false;
+
+  constructor(parts: QueuedParts) {
+    this.parts = parts;
+    const settled = (source: IngestionSource) => parts.pending.remove(source.workId);
+    const worker = new BatchWorker({ ...parts, settled, again: (source) => this.again(source) });
+    this.batcher = new Batcher({
+      clock: parts.clock,
+      policy: (database, table): BatchingPolicy => parts.catalog.batchingPolicy(database, table),
+      closed: (batch) => {
+        this.lanes
+          .run(`${batch.database}\n${batch.table}`, () => worker.work(batch))
+          .catch((error: unknown) => parts.log(`a batch was not worked through: ${String(error)}`));
+      },
+      duplicate: (source) => {
+        const error = badData(
+          'BlobAlreadyReceived_BlobAlreadyFoundInBatch',
+          'The same blob was already received for this batch; it is ingested once',
+        );
+        this.fail(source, error).catch((reason: unknown) => parts.log(String(reason)));
+      },
+    });
+  }
+
+  /** Takes up what an earlier run had accepted and not settled. */
+  async resume(): Promise<void> {
+    for (const source of await this.parts.pending.load()) this.batcher.add(source);
+  }
+
+  /** From here on the source is this endpoint's: it survives a restart where data is kept. */
+  async accept(source: IngestionSource): Promise<void> {
+    try {
+      const table = requireTable(this.parts.catalog, source.database, source.table);
+      resolveMapping(this.parts.catalog, table, source.properties);
+    } catch (error) {
+      await this.fail(source, error);
+      return;
+    }
+    const sized = await this.withSize(source);
+    await this.parts.pending.put(sized.workId, sized);
+    await this.parts.reporter.queued(sized);
+    if (!this.stopped) this.batcher.add(sized);
+  }
+
+  /** Work under way is finished; what waits stays with the pending sources. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.batcher.stop();
+    await this.lanes.idle();
+  }
+
+  private again(source: IngestionSource): void {
+    if (!this.stopped) this.batcher.add(source);
+  }
+
+  /** An unknown size is estimated from the blob's. */
+  private async withSize(source: IngestionSource): Promise<IngestionSource> {
+    if (source.rawSizeBytes !== undefined) return source;
+    const rawSizeBytes = await this.parts.blobs.size(source.blob);
+    return rawSizeBytes === undefined ? source : { ...source, rawSizeBytes };
+  }
+
+  private async fail(source: IngestionSource, error: unknown): Promise<void> {
+    await this.parts.reporter.failed(source, failureOf(error));
+    await this.parts.pending.remove(source.workId);
+  }
+}
