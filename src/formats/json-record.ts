@@ -1,6 +1,7 @@
 import { KfError } from '../runtime/errors.js';
-import { elementSpans, exceedsDepth, largestMemberBytes, trimSpan } from './json-scan.js';
-import { asBuffer, decodeUtf8, stripBom } from './text.js';
+import { CLOSE_BRACE, largestMemberBytes, OPEN_BRACE, OPEN_BRACKET, trimSpan } from './json-scan.js';
+import { JsonValidator } from './json-validate.js';
+import { asBuffer, requireUtf8, stripBom } from './text.js';
 
 /**
  * Deepest nesting of objects and arrays. The service documents no limit; 512 is far beyond real records and small
@@ -15,100 +16,160 @@ export interface JsonLimits {
   readonly maxRecordBytes: number;
 }
 
-/** One object with its exact bytes (no white space around it) and its parsed value. */
+/** One object with its exact bytes, without white space around it. */
 export interface JsonObject {
   readonly bytes: Buffer;
-  readonly value: Readonly<Record<string, unknown>>;
   /** The bytes hold line ends between tokens. */
   readonly multiline: boolean;
+  readonly memberCount: number;
+  /** Start and end of each member's key with its quotes, two numbers a member; good until the visitor returns. */
+  readonly keySpans: Int32Array;
 }
 
-export interface JsonRefusal {
-  readonly bytes: Buffer;
-  readonly error: KfError;
+/** Told of the records of a body in order; `index` is there when the body is an array. */
+export interface JsonVisitor {
+  object(object: JsonObject, index: number | undefined): void;
+  refused(bytes: Buffer, error: KfError, index: number): void;
 }
 
-export type JsonPiece = JsonObject | JsonRefusal;
+export interface JsonReader {
+  /**
+   * Reads a body that is one JSON object, or an array of objects, which counts as many records. Validity is exactly
+   * that of JSON.parse; a leading byte order mark is dropped; duplicate keys, huge numbers and lone surrogate escapes
+   * are valid and keep their bytes. An array that is not valid is refused as a whole.
+   * @throws KfError RECORD_EMPTY, RECORD_NOT_UTF8, RECORD_NOT_JSON, RECORD_NOT_OBJECT, RECORD_TOO_LARGE,
+   * RECORD_TOO_DEEP for the body as a whole
+   */
+  read(body: Uint8Array, visitor: JsonVisitor): void;
+}
 
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    // The engine's message quotes the text, and a body never goes into a log.
-    const at = /position (\d+)/.exec((cause as Error).message)?.[1];
-    throw new KfError(
-      'RECORD_NOT_JSON',
-      `body: not valid JSON${at === undefined ? '' : ` at character ${at}`}`,
-    );
+const notJson = (at: number): KfError => new KfError('RECORD_NOT_JSON', `body: not valid JSON at byte ${at}`);
+
+const tooDeep = (): KfError => new KfError('RECORD_TOO_DEEP', `body: nested deeper than ${MAX_JSON_DEPTH}`);
+
+function trimmed(body: Buffer): Buffer {
+  if (body[0] === OPEN_BRACE && body[body.length - 1] === CLOSE_BRACE) {
+    return body;
+  }
+  const { start, end } = trimSpan(body);
+  return body.subarray(start, end);
+}
+
+function kindOf(bytes: Buffer): string {
+  switch (bytes[0]) {
+    case OPEN_BRACKET:
+      return 'an array';
+    case 0x22:
+      return 'a string';
+    case 0x6e:
+      return 'null';
+    case 0x74:
+    case 0x66:
+      return 'a boolean';
+    default:
+      return 'a number';
   }
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-function kindOf(value: unknown): string {
-  return value === null ? 'null' : Array.isArray(value) ? 'an array' : `a ${typeof value}`;
+/** The index after the value. @throws KfError RECORD_NOT_JSON, RECORD_TOO_DEEP */
+function requireValue(validator: JsonValidator, bytes: Buffer, from: number): number {
+  const end = validator.value(bytes, from);
+  if (end < 0) {
+    throw validator.tooDeep ? tooDeep() : notJson(~end);
+  }
+  return end;
 }
 
-/** @throws KfError RECORD_TOO_LARGE, RECORD_TOO_DEEP */
-function checkLimits(bytes: Buffer, limits: JsonLimits): void {
-  if (bytes.length > limits.maxRecordBytes) {
-    throw new KfError(
-      'RECORD_TOO_LARGE',
-      `body: a record of ${bytes.length} bytes, the limit is ${limits.maxRecordBytes}`,
-    );
-  }
-  if (exceedsDepth(bytes, MAX_JSON_DEPTH)) {
-    throw new KfError('RECORD_TOO_DEEP', `body: nested deeper than ${MAX_JSON_DEPTH}`);
-  }
-}
-
-const hasLineEnd = (text: string): boolean => text.includes('\n') || text.includes('\r');
-
-function readElements(body: Buffer, values: readonly unknown[], limits: JsonLimits, multiline: boolean) {
-  const spans = elementSpans(body);
-  return values.map((value, index): JsonPiece => {
-    const span = spans[index];
-    const bytes = body.subarray(span?.start, span?.end);
-    if (!isObject(value)) {
-      const message = `body: element ${index} of the array is ${kindOf(value)}, not an object`;
-      return { bytes, error: new KfError('RECORD_NOT_OBJECT', message) };
+/** Borders of the elements, two numbers each. @throws KfError RECORD_NOT_JSON, RECORD_TOO_DEEP */
+function elementBorders(validator: JsonValidator, bytes: Buffer): number[] {
+  const borders: number[] = [];
+  let at = validator.space(bytes, 1);
+  if (bytes[at] !== 0x5d) {
+    for (;;) {
+      const end = requireValue(validator, bytes, at);
+      borders.push(at, end);
+      at = validator.space(bytes, end);
+      if (bytes[at] !== 0x2c) {
+        break;
+      }
+      at = validator.space(bytes, at + 1);
     }
-    try {
-      checkLimits(bytes, limits);
-    } catch (error) {
-      return { bytes, error: error as KfError };
-    }
-    return { bytes, value, multiline };
-  });
+  }
+  if (bytes[at] !== 0x5d || at + 1 !== bytes.length) {
+    throw notJson(at);
+  }
+  return borders;
 }
 
-/**
- * Reads a body that is one JSON object, or an array of objects, which counts as many records. Validity is exactly
- * that of RFC 8259 as the engine parses it; a leading byte order mark is dropped; duplicate keys, huge numbers and
- * lone surrogate escapes are valid and keep their bytes.
- * @returns the object itself for one object (not in an array), else one piece per element.
- * @throws KfError RECORD_EMPTY, RECORD_NOT_UTF8, RECORD_NOT_JSON, RECORD_NOT_OBJECT, RECORD_TOO_LARGE,
- * RECORD_TOO_DEEP for the body as a whole
- */
-export function readJsonBody(body: Uint8Array, limits: JsonLimits): JsonObject | readonly JsonPiece[] {
-  const whole = stripBom(asBuffer(body));
-  const text = decodeUtf8(whole);
-  const { start, end } = trimSpan(whole);
-  if (start === end) {
-    throw new KfError('RECORD_EMPTY', 'body: holds no record');
+function refusalOf(bytes: Buffer, index: number, limits: JsonLimits): KfError | undefined {
+  if (bytes[0] !== OPEN_BRACE) {
+    const message = `body: element ${index} of the array is ${kindOf(bytes)}, not an object`;
+    return new KfError('RECORD_NOT_OBJECT', message);
   }
-  const value = parse(text);
-  const multiline = hasLineEnd(text);
-  const bytes = start === 0 && end === whole.length ? whole : whole.subarray(start, end);
-  if (Array.isArray(value)) {
-    return readElements(bytes, value, limits, multiline);
+  return tooLarge(bytes, limits);
+}
+
+function tooLarge(bytes: Buffer, { maxRecordBytes }: JsonLimits): KfError | undefined {
+  return bytes.length <= maxRecordBytes
+    ? undefined
+    : new KfError(
+        'RECORD_TOO_LARGE',
+        `body: a record of ${bytes.length} bytes, the limit is ${maxRecordBytes}`,
+      );
+}
+
+function readArray(validator: JsonValidator, bytes: Buffer, visitor: JsonVisitor, limits: JsonLimits): void {
+  const borders = elementBorders(validator, bytes);
+  if (borders.length === 0) {
+    throw new KfError('RECORD_EMPTY', 'body: the array holds no record');
   }
-  if (!isObject(value)) {
-    throw new KfError('RECORD_NOT_OBJECT', `body: the root is ${kindOf(value)}, not an object`);
+  for (let at = 0; at < borders.length; at += 2) {
+    const element = bytes.subarray(borders[at], borders[at + 1]);
+    const refusal = refusalOf(element, at / 2, limits);
+    if (refusal === undefined) {
+      validator.multiline = false;
+      validator.value(element, 0);
+      visitor.object(noted(validator, element), at / 2);
+    } else {
+      visitor.refused(element, refusal, at / 2);
+    }
   }
-  checkLimits(bytes, limits);
-  return { bytes, value, multiline };
+}
+
+function noted(validator: JsonValidator, bytes: Buffer): JsonObject {
+  const { multiline, memberCount, keySpans } = validator;
+  return { bytes, multiline, memberCount, keySpans };
+}
+
+export function createJsonReader(limits: JsonLimits): JsonReader {
+  const validator = new JsonValidator(MAX_JSON_DEPTH);
+  return {
+    read: (body, visitor) => {
+      const whole = stripBom(asBuffer(body));
+      requireUtf8(whole);
+      const bytes = trimmed(whole);
+      if (bytes.length === 0) {
+        throw new KfError('RECORD_EMPTY', 'body: holds no record');
+      }
+      validator.multiline = false;
+      if (bytes[0] === OPEN_BRACKET) {
+        readArray(validator, bytes, visitor, limits);
+        return;
+      }
+      const end = requireValue(validator, bytes, 0);
+      if (end !== bytes.length) {
+        throw notJson(end);
+      }
+      if (bytes[0] !== OPEN_BRACE) {
+        throw new KfError('RECORD_NOT_OBJECT', `body: the root is ${kindOf(bytes)}, not an object`);
+      }
+      const refusal = tooLarge(bytes, limits);
+      if (refusal !== undefined) {
+        throw refusal;
+      }
+      visitor.object(noted(validator, bytes), undefined);
+    },
+  };
 }
 
 /** Bytes of the largest top-level value when it is over the service's limit, else undefined. */

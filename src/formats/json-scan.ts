@@ -94,21 +94,6 @@ export function skipValue(bytes: Uint8Array, from: number): number {
   return at;
 }
 
-/** The elements of the array that `bytes` is, each with its exact bytes. */
-export function elementSpans(bytes: Uint8Array): Span[] {
-  const spans: Span[] = [];
-  let at = skipSpace(bytes, skipSpace(bytes, 0) + 1);
-  while (at < bytes.length && bytes[at] !== CLOSE_BRACKET) {
-    const end = skipValue(bytes, at);
-    spans.push({ start: at, end });
-    at = skipSpace(bytes, end);
-    if (bytes[at] === COMMA) {
-      at = skipSpace(bytes, at + 1);
-    }
-  }
-  return spans;
-}
-
 /** The members of the object that `bytes` is, in order, duplicates included. */
 export function memberSpans(bytes: Uint8Array): MemberSpan[] {
   const spans: MemberSpan[] = [];
@@ -125,31 +110,6 @@ export function memberSpans(bytes: Uint8Array): MemberSpan[] {
     }
   }
   return spans;
-}
-
-/** Is anything nested deeper than `limit` objects and arrays? Bodies shorter than two bytes a level cannot be. */
-export function exceedsDepth(bytes: Uint8Array, limit: number): boolean {
-  if (bytes.length < 2 * limit) {
-    return false;
-  }
-  let depth = 0;
-  let at = 0;
-  while (at < bytes.length) {
-    const byte = bytes[at];
-    if (byte === QUOTE) {
-      at = skipString(bytes, at);
-      continue;
-    }
-    at++;
-    if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
-      if (++depth > limit) {
-        return true;
-      }
-    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
-      depth--;
-    }
-  }
-  return false;
 }
 
 /** Number of bytes of the largest value of a top-level member. */

@@ -1,4 +1,4 @@
-import { isAscii, isUtf8 } from 'node:buffer';
+import { isUtf8 } from 'node:buffer';
 import { KfError } from '../runtime/errors.js';
 
 /** The same memory as a Buffer; nothing is copied. */
@@ -9,20 +9,6 @@ export function asBuffer(bytes: Uint8Array): Buffer {
 /** The body without a leading UTF-8 byte order mark, which is no part of the text. */
 export function stripBom(body: Buffer): Buffer {
   return body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? body.subarray(3) : body;
-}
-
-/**
- * Decodes UTF-8 without replacing anything.
- * @throws KfError RECORD_NOT_UTF8
- */
-export function decodeUtf8(body: Buffer): string {
-  if (isAscii(body)) {
-    return body.toString('latin1');
-  }
-  if (!isUtf8(body)) {
-    throw new KfError('RECORD_NOT_UTF8', 'body: not valid UTF-8');
-  }
-  return body.toString('utf8');
 }
 
 /** @throws KfError RECORD_NOT_UTF8 */

@@ -138,7 +138,10 @@ function earliest(segments: readonly Segment[]): BatchTimes {
 
 function append(lane: Lane, config: BatchConfig, segment: Segment, nowMs: number): void {
   const { records } = segment;
-  const sizes = records.map((record) => record.bytes.byteLength + lane.lineEndBytes);
+  const sizes = new Float64Array(records.length);
+  for (let at = 0; at < records.length; at++) {
+    sizes[at] = (records[at] as EncodedRecord).bytes.length + lane.lineEndBytes;
+  }
   const fill = { records: lane.open?.records ?? 0, bytes: lane.open?.bytes ?? 0 };
   for (const cut of planCuts(sizes, config, fill)) {
     lane.open ??= { openedMs: nowMs, segments: [], records: 0, bytes: 0 };

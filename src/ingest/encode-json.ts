@@ -1,9 +1,10 @@
 import type { RouteConfig } from '../config/types.js';
-import { type JsonObject, oversizedValueBytes, readJsonBody } from '../formats/json-record.js';
+import { createJsonReader, type JsonObject, oversizedValueBytes } from '../formats/json-record.js';
 import { planSplice, spliceColumns, toOneLine } from '../formats/json-splice.js';
+import { createSlab } from '../formats/slab.js';
 import { KfError } from '../runtime/errors.js';
 import type { Encoder } from './encode-types.js';
-import { factJson } from './metadata.js';
+import { factKind, factText } from './metadata.js';
 import type { Envelope } from './types.js';
 
 export interface JsonEncoderOptions {
@@ -14,9 +15,11 @@ export interface JsonEncoderOptions {
 
 /** One object, or an array of objects, each on one line with the metadata columns at its end. */
 export function createJsonEncoder({ route, onOversized }: JsonEncoderOptions): Encoder {
-  const facts = Object.values(route.columns);
-  const plan = planSplice(Object.keys(route.columns), route.existingColumn);
-  const limits = { maxRecordBytes: route.maxRecordBytes };
+  const columns = Object.entries(route.columns).map(([name, fact]) => ({ name, fact, kind: factKind(fact) }));
+  const plan = planSplice(columns, route.existingColumn);
+  const slab = createSlab();
+  const values: (string | undefined)[] = columns.map(() => undefined);
+  const reader = createJsonReader({ maxRecordBytes: route.maxRecordBytes });
 
   const encode = (object: JsonObject, envelope: Envelope): Buffer => {
     const oversized = oversizedValueBytes(object.bytes);
@@ -27,33 +30,35 @@ export function createJsonEncoder({ route, onOversized }: JsonEncoderOptions): E
     if (oversized !== undefined) {
       onOversized();
     }
-    if (facts.length === 0) {
+    if (columns.length === 0) {
       return object.multiline ? toOneLine(object.bytes) : object.bytes;
     }
-    return spliceColumns(
-      object,
-      plan,
-      facts.map((fact) => factJson(fact, envelope)),
-    );
+    for (let at = 0; at < columns.length; at++) {
+      values[at] = factText((columns[at] as (typeof columns)[number]).fact, envelope);
+    }
+    return spliceColumns(object, plan, values, slab);
   };
 
   return ({ body, envelope, target, index }, output) => {
-    const read = readJsonBody(body, limits);
-    if ('value' in read) {
-      const bytes = encode(read, envelope);
-      output.record(target, index === undefined ? { bytes, envelope } : { bytes, envelope, index });
-      return;
-    }
-    for (let element = 0; element < read.length; element++) {
-      const piece = read[element] as (typeof read)[number];
-      try {
-        if ('error' in piece) {
-          throw piece.error;
+    reader.read(body, {
+      object: (object, element) => {
+        const place = element ?? index;
+        try {
+          const bytes = encode(object, envelope);
+          output.record(
+            target,
+            place === undefined ? { bytes, envelope } : { bytes, envelope, index: place },
+          );
+        } catch (error) {
+          if (element === undefined) {
+            throw error;
+          }
+          output.bad({ envelope, target, index: element, body: object.bytes, error: error as KfError });
         }
-        output.record(target, { bytes: encode(piece, envelope), envelope, index: element });
-      } catch (error) {
-        output.bad({ envelope, target, index: element, body: piece.bytes, error: error as KfError });
-      }
-    }
+      },
+      refused: (bytes, error, element) => {
+        output.bad({ envelope, target, index: element, body: bytes, error });
+      },
+    });
   };
 }

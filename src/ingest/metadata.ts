@@ -1,19 +1,6 @@
 import type { MetadataFact } from '../config/types.js';
+import type { SpliceKind } from '../formats/json-splice.js';
 import type { Envelope } from './types.js';
-
-/** At most 18 digits without a leading zero: fits a long, and reads the same as a number and as text. */
-function isPlainInteger(text: string): boolean {
-  if (text.length === 0 || text.length > 18 || (text.length > 1 && text.charCodeAt(0) === 0x30)) {
-    return false;
-  }
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code < 0x30 || code > 0x39) {
-      return false;
-    }
-  }
-  return true;
-}
 
 /** The fact as text; undefined where the source gave none. */
 export function factText(fact: MetadataFact, envelope: Envelope): string | undefined {
@@ -35,20 +22,16 @@ export function factText(fact: MetadataFact, envelope: Envelope): string | undef
   }
 }
 
-/** The fact as JSON: offsets and partitions as numbers where they are, properties as an object, null for none. */
-export function factJson(fact: MetadataFact, envelope: Envelope): string {
-  const text = factText(fact, envelope);
-  if (text === undefined) {
-    return 'null';
-  }
+/** In JSON, offsets and partitions are numbers where they can be, and properties an object. */
+export function factKind(fact: MetadataFact): SpliceKind {
   switch (fact) {
     case 'sequenceNumber':
     case 'properties':
-      return text;
+      return 'json';
     case 'offset':
     case 'partition':
-      return isPlainInteger(text) ? text : JSON.stringify(text);
+      return 'integerOrString';
     default:
-      return JSON.stringify(text);
+      return 'string';
   }
 }
