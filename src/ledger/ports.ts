@@ -28,6 +28,7 @@ export interface Shipment {
   readonly sha256: string;
   readonly sizeBytes: number;
   readonly rawSizeBytes: number;
+  /** 0: not counted (parquet, orc, whole Avro containers of HTTP bodies). */
   readonly rows: number;
   readonly ranges: readonly SourceRange[];
   readonly operation?: OperationRef;
@@ -41,6 +42,16 @@ export interface Shipment {
   readonly updatedAtMs: number;
   readonly errorCode?: string;
   readonly errorMessage?: string;
+  /** In `failed`: what is being done with the blob, so that it can be resumed after a crash. */
+  readonly plan?: 'cut' | 'deadLetter';
+  /** In `staged`: no call was made since this state was entered, so sending it cannot double anything. */
+  readonly unsent?: boolean;
+  /** An instance works on the shipment until then; others leave it alone. */
+  readonly leaseUntilMs?: number;
+  /** Not sent again before this. */
+  readonly notBeforeMs?: number;
+  /** The blob that was first cut; pieces of one blob share a bound on cuts. */
+  readonly rootId?: string;
   readonly etag?: string;
 }
 
@@ -51,5 +62,12 @@ export interface Ledger {
   get(id: string): Promise<Shipment | undefined>;
   remove(shipment: Shipment): Promise<void>;
   /** Open shipments (`staged`, `queued`, `failed`, `unknown`), oldest first. */
-  open(options?: { callerOperationId?: string; signal?: AbortSignal }): AsyncIterable<Shipment>;
+  open(options?: {
+    callerOperationId?: string;
+    /** Also rows left `settled` by a crash just before they were removed. */
+    includeSettled?: boolean;
+    signal?: AbortSignal;
+  }): AsyncIterable<Shipment>;
+  /** Counts one cut of a root blob; false when the bound is reached. */
+  takeCut(rootId: string, maxCuts: number): Promise<boolean>;
 }

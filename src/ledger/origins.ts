@@ -1,0 +1,105 @@
+import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
+import { promisify } from 'node:util';
+import { createGunzip, gzip } from 'node:zlib';
+import { KfError } from '../runtime/errors.js';
+import type { BlobStore } from '../storage/ports.js';
+import { idOfBlob, uuidOf } from './ids.js';
+import type { Shipment } from './ports.js';
+
+const gzipAsync = promisify(gzip);
+/** Bytes of origins joined before they are compressed; a part of a gzip stream each. */
+const PART_CHARS = 4 * 1024 * 1024;
+
+/** Where one record of a blob came from, and its original body where the blob holds something else. */
+export interface Origin {
+  /** Id of its dead letter. */
+  readonly id: string;
+  readonly source: string;
+  readonly partition: string;
+  readonly offset: string;
+  readonly sequenceNumber: number;
+  readonly index?: number;
+  readonly key?: string;
+  readonly properties?: Readonly<Record<string, unknown>>;
+  readonly enqueuedAt?: string;
+  /** What the record's bytes in the blob are, or what `body` is. */
+  readonly form: 'original' | 'encoded';
+  /** Base64. */
+  readonly body?: string;
+  /** Bytes in the blob, line end included. */
+  readonly length: number;
+}
+
+/** Bytes before the first record of a blob, repeated in each piece that is cut from it. */
+export interface OriginsFacts {
+  readonly headerBytes: number;
+}
+
+/** Gzipped JSON lines: the facts, then one origin per record in the blob's order. */
+export async function encodeOrigins(facts: OriginsFacts, origins: Iterable<Origin>): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let lines = [JSON.stringify(facts)];
+  let chars = 0;
+  for (const origin of origins) {
+    const line = JSON.stringify(origin);
+    lines.push(line);
+    chars += line.length;
+    if (chars < PART_CHARS) continue;
+    parts.push(await gzipAsync(`${lines.join('\n')}\n`, { level: 1 }));
+    lines = [];
+    chars = 0;
+  }
+  if (lines.length > 0) parts.push(await gzipAsync(`${lines.join('\n')}\n`, { level: 1 }));
+  return Buffer.concat(parts);
+}
+
+/** The facts and the origins of a shipment, read as a stream; computed where there is no sidecar. */
+export async function readOrigins(
+  blobs: Pick<BlobStore, 'stream'>,
+  shipment: Shipment,
+): Promise<{ readonly facts: OriginsFacts; readonly origins: AsyncIterator<Origin> } | undefined> {
+  if (shipment.originsBlob === undefined) return undefined;
+  const bytes = Readable.from(blobs.stream(shipment.container, shipment.originsBlob));
+  const inflated = createGunzip();
+  // A failed download must fail the reader of the lines, not the process.
+  bytes.on('error', (error) => inflated.destroy(error));
+  const lines = readLines(bytes.pipe(inflated));
+  const first = await lines.next();
+  if (first.done === true) throw new KfError('INTERNAL', `${shipment.originsBlob}: empty`);
+  const facts = JSON.parse(first.value) as OriginsFacts;
+  return { facts, origins: parseLines(lines) };
+}
+
+async function* readLines(input: NodeJS.ReadableStream): AsyncGenerator<string> {
+  const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
+  let failure: unknown;
+  input.on('error', (error) => {
+    failure = error;
+    lines.close();
+  });
+  for await (const line of lines) {
+    if (line !== '') yield line;
+  }
+  if (failure !== undefined) throw failure;
+}
+
+async function* parseLines(lines: AsyncGenerator<string>): AsyncGenerator<Origin> {
+  for await (const line of lines) yield JSON.parse(line) as Origin;
+}
+
+/** The origin of record `index` of a blob without a sidecar: its range names operation and first record. */
+export function computedOrigin(shipment: Shipment, index: number, length: number): Origin {
+  const [range] = shipment.ranges;
+  const partition = range?.partition ?? shipment.callerOperationId ?? idOfBlob(shipment.blob) ?? shipment.id;
+  const sequenceNumber = (range?.firstSequenceNumber ?? 0) + index;
+  return {
+    id: uuidOf(JSON.stringify([shipment.source, partition, sequenceNumber])).replaceAll('-', ''),
+    source: shipment.source,
+    partition,
+    offset: String(sequenceNumber),
+    sequenceNumber,
+    form: 'original',
+    length,
+  };
+}
