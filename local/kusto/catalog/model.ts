@@ -4,6 +4,8 @@ import type { IngestionMapping, Policies, StoredFunction, Table } from './types.
 /** An extent of the catalogue. `file` names its columns' file where the engine keeps data on disk. */
 export interface StoredExtent extends Extent {
   readonly file?: string;
+  /** Columns of the file that were dropped from the table: a later column of that name does not show them. */
+  readonly hidden?: readonly string[];
 }
 
 /** A principal's assignment as `.add database … ingestors (…)` and its kin record it. */
@@ -109,7 +111,7 @@ function changeTables(before: ReadonlyMap<string, Table>, change: OfTables): Rea
   const tables = new Map(before);
   switch (change.kind) {
     case 'putTable': {
-      const extents = tables.get(change.value.name)?.extents ?? [];
+      const extents = extentsUnder(change.value, tables.get(change.value.name));
       return tables.set(change.value.name, { ...change.value, extents });
     }
     case 'dropTable':
@@ -131,6 +133,27 @@ function changeTables(before: ReadonlyMap<string, Table>, change: OfTables): Rea
       return tables.set(table.name, { ...table, extents: [...kept, ...change.add] });
     }
   }
+}
+
+/** The table's extents under its new schema: data of dropped columns is gone for good. */
+function extentsUnder(after: TableDetails, before: Table | undefined): readonly StoredExtent[] {
+  const dropped = (before?.schema ?? []).filter(
+    ({ name }) => !after.schema.some((column) => column.name === name),
+  );
+  const extents: readonly StoredExtent[] = before?.extents ?? [];
+  if (dropped.length === 0) {
+    return extents;
+  }
+  const names = dropped.map(({ name }) => name);
+  return extents.map((extent) => ({
+    ...extent,
+    hidden: [...(extent.hidden ?? []), ...names],
+    columns: withoutColumns(extent, names),
+  }));
+}
+
+export function withoutColumns({ columns }: StoredExtent, names: readonly string[]): StoredExtent['columns'] {
+  return names.length === 0 ? columns : new Map([...columns].filter(([name]) => !names.includes(name)));
 }
 
 /** One transaction that turns an empty catalogue into `state`. */

@@ -5,7 +5,14 @@ import type { EngineClock } from '../faults/types.js';
 import { readExtentFile, writeExtentFile } from '../store/extent-file.js';
 import { decodeChanges, encodeChanges } from './codec.js';
 import { Journal } from './journal.js';
-import { applyChanges, type CatalogState, changesFor, EMPTY_CATALOG, type StoredExtent } from './model.js';
+import {
+  applyChanges,
+  type CatalogState,
+  changesFor,
+  EMPTY_CATALOG,
+  type StoredExtent,
+  withoutColumns,
+} from './model.js';
 import { type CatalogStore, createCatalog } from './store.js';
 
 const JOURNAL = 'catalog.journal';
@@ -85,7 +92,10 @@ async function loadExtents(state: CatalogState, folder: string): Promise<Catalog
       ...table,
       extents: (table.extents as readonly StoredExtent[]).map((extent) => ({
         ...extent,
-        columns: loaded.get(extent.file ?? '') ?? extent.columns,
+        columns: withoutColumns(
+          { ...extent, columns: loaded.get(extent.file ?? '') ?? extent.columns },
+          extent.hidden ?? [],
+        ),
       })),
     }));
     return { ...database, tables: new Map(tables.map((table) => [table.name, table])) };

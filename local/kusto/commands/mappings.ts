@@ -26,11 +26,15 @@ function ownerOf({ flags, names }: Matched, request: CommandRequest): Owner {
 }
 
 function accessTo({ database, table }: Owner, request: CommandRequest) {
-  return table === undefined ? onDatabase('ingestor', request, database) : onTables('ingestor', request, [table]);
+  return table === undefined
+    ? onDatabase('ingestor', request, database)
+    : onTables('ingestor', request, [table]);
 }
 
 function mappingsOf(state: CatalogState, { database, table }: Owner): readonly IngestionMapping[] {
-  return table === undefined ? databaseOf(state, database).mappings : tableOf(state, database, table).mappings;
+  return table === undefined
+    ? databaseOf(state, database).mappings
+    : tableOf(state, database, table).mappings;
 }
 
 function withMappings(state: CatalogState, owner: Owner, mappings: readonly IngestionMapping[]): Change {
@@ -60,7 +64,10 @@ function readKind(reader: CommandReader): MappingKind {
   const name = reader.name('a mapping kind');
   const kind = mappingKind(name);
   if (kind === undefined) {
-    throw badRequest(`'${name}' is not a mapping kind: ${MAPPING_KINDS.join(', ')}`, 'BadRequest_InvalidMapping');
+    throw badRequest(
+      `'${name}' is not a mapping kind: ${MAPPING_KINDS.join(', ')}`,
+      'BadRequest_InvalidMapping',
+    );
   }
   return kind;
 }

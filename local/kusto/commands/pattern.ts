@@ -3,7 +3,8 @@ import type { CommandDefinition, Matched } from './types.js';
 
 type Element =
   | { readonly kind: 'words'; readonly options: readonly string[]; readonly isOptional: boolean }
-  | { readonly kind: 'name'; readonly name: string };
+  | { readonly kind: 'name'; readonly name: string }
+  | { readonly kind: 'list'; readonly name: string };
 
 interface Entry<D> {
   readonly elements: readonly Element[];
@@ -40,12 +41,15 @@ export class CommandTable<D extends Pick<CommandDefinition, 'pattern'>> {
 
 /** Longer patterns first; among equals the one with fewer placeholders. */
 function weight(elements: readonly Element[]): number {
-  const required = elements.filter((element) => element.kind === 'name' || !element.isOptional);
+  const required = elements.filter((element) => element.kind !== 'words' || !element.isOptional);
   return required.length * 10 - elements.filter(({ kind }) => kind === 'name').length;
 }
 
 function parsePattern(pattern: string): Element[] {
   return pattern.split(' ').map((part) => {
+    if (part.startsWith('({')) {
+      return { kind: 'list', name: part.slice(2, -2) };
+    }
     if (part.startsWith('{')) {
       return { kind: 'name', name: part.slice(1, -1) };
     }
@@ -56,9 +60,18 @@ function parsePattern(pattern: string): Element[] {
 
 function matchElements(elements: readonly Element[], reader: CommandReader): Matched | undefined {
   const names: Record<string, string> = {};
+  const lists: Record<string, readonly string[]> = {};
   const flags = new Set<string>();
   for (const element of elements) {
     const token = reader.peek();
+    if (element.kind === 'list') {
+      const items = tryList(reader);
+      if (items === undefined) {
+        return undefined;
+      }
+      lists[element.name] = items;
+      continue;
+    }
     if (element.kind === 'name') {
       if (token === undefined || token.kind === 'symbol') {
         return undefined;
@@ -74,5 +87,21 @@ function matchElements(elements: readonly Element[], reader: CommandReader): Mat
       flags.add(word);
     }
   }
-  return { names, flags };
+  return { names, lists, flags };
+}
+
+/** `(A, ['B'], …)`; nothing when anything else follows. */
+function tryList(reader: CommandReader): readonly string[] | undefined {
+  const items: string[] = [];
+  if (!reader.trySymbol('(')) {
+    return undefined;
+  }
+  do {
+    const token = reader.peek();
+    if (token === undefined || token.kind === 'symbol') {
+      return undefined;
+    }
+    items.push(reader.next().value);
+  } while (reader.trySymbol(','));
+  return reader.trySymbol(')') ? items : undefined;
 }

@@ -3,7 +3,7 @@ import type { CatalogState, Change } from '../catalog/model.js';
 import type { Policies } from '../catalog/types.js';
 import { notSupported } from '../errors.js';
 import type { RowSet } from '../store/types.js';
-import { parseTimespan, formatTimespan } from '../values/timespan.js';
+import { formatTimespan, parseTimespan } from '../values/timespan.js';
 import { databaseDetails, databaseOf, detailsOf, onDatabase, onTables, tableOf } from './entities.js';
 import { POLICY_KINDS, policyText, policyValue } from './policy-values.js';
 import type { CommandReader } from './reader.js';
@@ -38,7 +38,9 @@ function readPolicyName(reader: CommandReader): string {
 }
 
 function policiesOf(state: CatalogState, { database, table }: Entity): Policies {
-  return table === undefined ? databaseOf(state, database).policies : tableOf(state, database, table).policies;
+  return table === undefined
+    ? databaseOf(state, database).policies
+    : tableOf(state, database, table).policies;
 }
 
 function withPolicies(state: CatalogState, { database, table }: Entity, policies: Policies): Change {
@@ -148,7 +150,12 @@ function checkLevel(name: string, { table }: Entity): void {
   }
 }
 
-function change(name: string, entities: readonly Entity[], value: Given, request: CommandRequest): CommandPlan {
+function change(
+  name: string,
+  entities: readonly Entity[],
+  value: Given,
+  request: CommandRequest,
+): CommandPlan {
   return {
     access: entities.flatMap((entity) => accessTo(entity, request)),
     run: async ({ catalog }) => {

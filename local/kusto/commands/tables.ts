@@ -324,6 +324,31 @@ const describeTable: CommandDefinition = {
   },
 };
 
+const dropColumns: CommandDefinition = {
+  pattern: 'drop table {table} columns ({columns})',
+  kind: 'TableDropColumns',
+  parse(_reader, { names, lists }, request): CommandPlan {
+    const name = names['table'] as string;
+    const dropped = lists['columns'] as readonly string[];
+    return {
+      access: onTables('admin', request, [name]),
+      run: async ({ catalog }) => {
+        const table = await catalog.transact((state) => {
+          const before = detailsOf(tableOf(state, request.database, name));
+          const missing = dropped.find((column) => !before.schema.some((one) => one.name === column));
+          if (missing !== undefined) {
+            throw entityNotFound('Column', missing);
+          }
+          const schema = before.schema.filter((column) => !dropped.includes(column.name));
+          const value = { ...before, schema };
+          return { changes: [{ kind: 'putTable', value }], result: value };
+        });
+        return withSchemaRows([table]);
+      },
+    };
+  },
+};
+
 /** Definition, renaming and removal of tables. */
 export const TABLE_COMMANDS: readonly CommandDefinition[] = [
   defineOne,
@@ -335,4 +360,5 @@ export const TABLE_COMMANDS: readonly CommandDefinition[] = [
   renameMany,
   clearData,
   describeTable,
+  dropColumns,
 ];

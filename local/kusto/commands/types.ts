@@ -18,6 +18,8 @@ export interface Access {
 export interface Matched {
   /** Placeholders' values. */
   readonly names: Readonly<Record<string, string>>;
+  /** Values of lists of names. */
+  readonly lists: Readonly<Record<string, readonly string[]>>;
   /** Optional words and chosen alternatives that were present. */
   readonly flags: ReadonlySet<string>;
 }
@@ -25,7 +27,8 @@ export interface Matched {
 /** One management command, or one family that a pattern with alternatives describes. */
 export interface CommandDefinition {
   /**
-   * How the command begins: words, alternatives `create|create-merge`, optional words `[async]`, names `{table}`.
+   * How the command begins: words, alternatives `create|create-merge`, optional words `[async]`, names `{table}`, lists of
+   * names `({tables})`.
    * Of two patterns that match, the longer one counts.
    */
   readonly pattern: string;
