@@ -2,12 +2,13 @@ import { badRequest, entityNotFound } from '../catalog/errors.js';
 import { checkFits } from '../catalog/store.js';
 import type { MappingElement, Table } from '../catalog/types.js';
 import { KustoError, notSupported } from '../errors.js';
+import { mappingKindOf, parseMapping } from '../ingest/mapping.js';
 import type { Decoded } from '../ingest/types.js';
 import type { IngestionService } from '../server/types.js';
 import type { RowSet } from '../store/types.js';
 import { formatTimespan } from '../values/timespan.js';
 import { commitExtents, extentOptions, type TableChange } from './ingest-common.js';
-import { mappingKind, parseMapping } from './mapping-text.js';
+
 import type { CommandReader, Properties } from './reader.js';
 import { columns, resultTable } from './results.js';
 import { booleanProperty, checkProperties } from './schema.js';
@@ -25,17 +26,6 @@ const PROPERTIES = [
   'ingestifnotexists',
   'creationtime',
 ];
-/** Formats that have a mapping kind of their own; all delimited text maps as csv. */
-const MAPPED_AS: Readonly<Record<string, string>> = {
-  json: 'json',
-  multijson: 'json',
-  singlejson: 'json',
-  avro: 'avro',
-  apacheavro: 'avro',
-  parquet: 'parquet',
-  orc: 'orc',
-  w3clogfile: 'w3clogfile',
-};
 const EXTENSIONS = [
   'csv',
   'tsv',
@@ -85,7 +75,7 @@ function mappingFor(
   if (reference === undefined || reference === '') {
     return undefined;
   }
-  const kind = mappingKind(MAPPED_AS[format] ?? 'csv');
+  const kind = mappingKindOf(format);
   const found = kind && context.catalog.mapping(table.database, table.name, kind, reference);
   if (found === undefined) {
     throw badRequest(
@@ -117,7 +107,7 @@ async function decodeSource(
 ): Promise<Decoded> {
   const format = formatOf(properties, source.path);
   const mapping = mappingFor(context, table, format, properties);
-  return requireService(context).decode(source.bytes, {
+  return context.decode(source.bytes, {
     format,
     schema: table.schema,
     ignoreFirstRecord: booleanProperty(properties, 'ignorefirstrecord') === true,

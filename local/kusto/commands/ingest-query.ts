@@ -4,7 +4,7 @@ import type { Table } from '../catalog/types.js';
 import { KustoError } from '../errors.js';
 import type { ColumnSchema, RowSet } from '../store/types.js';
 import { detailsOf } from './entities.js';
-import { commitExtents, extentOptions, type TableChange } from './ingest-common.js';
+import { alreadyIngested, commitExtents, extentOptions, type TableChange } from './ingest-common.js';
 import type { Properties } from './reader.js';
 import { columns, resultTable } from './results.js';
 import { booleanProperty, checkProperties, cslSchema } from './schema.js';
@@ -115,11 +115,15 @@ async function ingestQuery(context: CommandContext, target: Target, source: stri
   if (target.verb === 'append' && existing() === undefined) {
     throw entityNotFound('Table', target.table);
   }
+  const options = extentOptions(target.properties);
+  if (alreadyIngested(existing(), options.ifNotExists)) {
+    return ingestedRows([]);
+  }
   const rows = await context.rows(source);
   const named = renamed(rows, existing(), target);
   const extents = await commitExtents(context, {
     ...{ database, table: target.table },
-    options: extentOptions(target.properties),
+    options,
     parts: [{ rows: named, originalSize: sizeOf(rows) }],
     plan: planFor(target, database, rows, named),
   });

@@ -56,7 +56,6 @@ export function skipTrivia(text: string, from: number): number {
 
 /**
  * The token at or after `from`; `undefined` at the end of the text.
- * Adjacent string literals are one token, as in KQL.
  * @throws KustoError `Syntax error: …` for a literal that does not end.
  */
 export function readToken(text: string, from: number): Token | undefined {
@@ -64,9 +63,7 @@ export function readToken(text: string, from: number): Token | undefined {
   if (start >= text.length) {
     return undefined;
   }
-  return (
-    readStrings(text, start) ?? readName(text, start) ?? readWord(text, start) ?? readSymbol(text, start)
-  );
+  return readString(text, start) ?? readName(text, start) ?? readWord(text, start) ?? readSymbol(text, start);
 }
 
 function readWord(text: string, start: number): Token | undefined {
@@ -92,20 +89,9 @@ function readName(text: string, start: number): Token | undefined {
   return text[close] === ']' ? { kind: 'name', value: inner.value, start, end: close + 1 } : undefined;
 }
 
-function readStrings(text: string, start: number): Token | undefined {
-  const first = readLiteral(text, start);
-  if (first === undefined) {
-    return undefined;
-  }
-  let { value, end } = first;
-  for (;;) {
-    const more = readLiteral(text, skipTrivia(text, end));
-    if (more === undefined) {
-      return { kind: 'string', value, start, end };
-    }
-    value += more.value;
-    end = more.end;
-  }
+function readString(text: string, start: number): Token | undefined {
+  const literal = readLiteral(text, start);
+  return literal && { kind: 'string', value: literal.value, start, end: literal.end };
 }
 
 interface Literal {

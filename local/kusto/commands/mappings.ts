@@ -1,9 +1,10 @@
 import { badRequest, entityExists, entityNotFound } from '../catalog/errors.js';
 import type { CatalogState, Change } from '../catalog/model.js';
 import type { IngestionMapping, MappingKind } from '../catalog/types.js';
+import { parseMapping } from '../ingest/mapping.js';
 import type { RowSet } from '../store/types.js';
 import { databaseDetails, databaseOf, detailsOf, onDatabase, onTables, tableOf } from './entities.js';
-import { KIND_TITLES, MAPPING_KINDS, mappingKind, mappingText, parseMapping } from './mapping-text.js';
+import { KIND_TITLES, MAPPING_KINDS, mappingKind, mappingText } from './mapping-text.js';
 import type { CommandReader } from './reader.js';
 import { columns, resultTable } from './results.js';
 import type { CommandDefinition, CommandPlan, CommandRequest, Matched } from './types.js';

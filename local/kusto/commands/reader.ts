@@ -107,10 +107,22 @@ export class CommandReader {
     return token.value;
   }
 
+  /** A string literal; literals that follow each other are one. */
   string(what: string): string {
+    let text = this.#tryLiteral();
+    if (text === undefined) {
+      throw this.error(`expected ${what} as a string literal`);
+    }
+    for (let more = this.#tryLiteral(); more !== undefined; more = this.#tryLiteral()) {
+      text += more;
+    }
+    return text;
+  }
+
+  #tryLiteral(): string | undefined {
     const token = this.peek();
     if (token?.kind !== 'string') {
-      throw this.error(`expected ${what} as a string literal`);
+      return undefined;
     }
     this.#at = token.end;
     return token.value;
@@ -164,6 +176,9 @@ export class CommandReader {
   /** A literal as text: string, word, number, timespan, `datetime(…)`, `dynamic(…)`, with an optional minus. */
   value(): string {
     const sign = this.trySymbol('-') ? '-' : '';
+    if (this.peek()?.kind === 'string') {
+      return this.string('the value');
+    }
     const token = this.next();
     if (token.kind === 'symbol') {
       throw syntaxError('expected a value', this.text, token.start);

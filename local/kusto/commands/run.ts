@@ -2,6 +2,7 @@ import { badRequest } from '../catalog/errors.js';
 import type { CatalogStore } from '../catalog/store.js';
 import { notSupported } from '../errors.js';
 import type { EngineClock, Faults } from '../faults/types.js';
+import type { Decode } from '../ingest/types.js';
 import type { QueryEngine, QueryResult } from '../query/types.js';
 import type { IngestionService } from '../server/types.js';
 import type { RowSet } from '../store/types.js';
@@ -25,6 +26,7 @@ export interface RunnerOptions {
   readonly operations: Operations;
   readonly queryEngine: QueryEngine;
   readonly server: ServerFacts;
+  readonly decode: Decode;
   readonly ingestion?: IngestionService;
 }
 
@@ -127,7 +129,7 @@ export class Runner {
   }
 
   #context(request: CommandRequest, depth: number): CommandContext {
-    const { catalog, clock, faults, operations, server, ingestion } = this.#options;
+    const { catalog, clock, faults, operations, server, decode, ingestion } = this.#options;
     const nested = (text: string): CommandRequest => {
       if (depth >= MAX_NESTING) {
         throw badRequest(`Commands are nested deeper than ${MAX_NESTING} levels`);
@@ -135,7 +137,7 @@ export class Runner {
       return { ...request, text: text.trim() };
     };
     return {
-      ...{ request, catalog, clock, faults, operations, server, ingestion, activity: this.#activity },
+      ...{ request, catalog, clock, faults, operations, server, decode, ingestion, activity: this.#activity },
       query: (text, input) => this.#query({ ...request, text }, input),
       rows: async (text) => firstTable(await this.#execute(nested(text), depth + 1)),
       command: (text) => this.#command(nested(text), depth + 1),

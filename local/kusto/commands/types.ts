@@ -1,5 +1,6 @@
 import type { CatalogStore } from '../catalog/store.js';
 import type { EngineClock, Faults } from '../faults/types.js';
+import type { Decode } from '../ingest/types.js';
 import type { QueryResult } from '../query/types.js';
 import type { IngestionService, Role } from '../server/types.js';
 import type { RowSet } from '../store/types.js';
@@ -79,6 +80,7 @@ export interface CommandContext {
   readonly faults: Faults;
   readonly operations: Operations;
   readonly activity: ActivityLog;
+  readonly decode: Decode;
   readonly ingestion: IngestionService | undefined;
   readonly server: ServerFacts;
   /** Runs KQL, with the rows of a command as `$command_results`. */

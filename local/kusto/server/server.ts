@@ -10,6 +10,7 @@ import { serviceCommand } from '../commands/service-commands.js';
 import { createClock } from '../faults/clock.js';
 import { FaultEngine } from '../faults/engine.js';
 import type { EngineClock, Faults } from '../faults/types.js';
+import { decode } from '../ingest/decode.js';
 import type { QueryEngine } from '../query/types.js';
 import { createAdminHandler } from './admin.js';
 import { createHandler } from './handler.js';
@@ -98,7 +99,7 @@ async function start(
   };
   const runner = new Runner({
     definitions: [...COMMANDS, ...(ingestion?.commands ?? []).map(serviceCommand)],
-    ...{ catalog, clock, faults, operations, server, queryEngine: options.queryEngine },
+    ...{ catalog, clock, faults, operations, server, decode, queryEngine: options.queryEngine },
     ...(ingestion !== undefined && { ingestion }),
   });
   const handler = createHandler({

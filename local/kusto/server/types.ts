@@ -1,6 +1,5 @@
 import type { Catalog } from '../catalog/types.js';
 import type { EngineClock, Faults } from '../faults/types.js';
-import type { Decode } from '../ingest/types.js';
 import type { RowSet } from '../store/types.js';
 
 /** Rights on a database or a table, strongest last. */
@@ -94,7 +93,6 @@ export interface ServiceCommandRequest {
 
 /** Ingestion, as the server sees it. One object made by a factory `(parts: ServiceParts) => IngestionService`. */
 export interface IngestionService {
-  readonly decode: Decode;
   /** Commands answered on the DM role, tried before the engine's own. */
   readonly commands: readonly ServiceCommand[];
   /** @returns the one v1 table (ConsumedRecordsCount, UpdatePolicyStatus, …). */
