@@ -83,7 +83,7 @@ function matchElements(elements: readonly Element[], reader: CommandReader): Mat
     if (word === undefined && !element.isOptional) {
       return undefined;
     }
-    if (word !== undefined) {
+    if (word !== undefined && (element.isOptional || element.options.length > 1)) {
       flags.add(word);
     }
   }
