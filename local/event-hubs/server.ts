@@ -96,6 +96,8 @@ async function started(
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
+    // One listener per link, and a connection may have many.
+    socket.setMaxListeners(0);
     writeInBulk(socket);
     socket.once('close', () => sockets.delete(socket));
   });
@@ -235,11 +237,15 @@ class LinkHandler {
       this.#now,
     );
     this.#consumers.admit(`${hub.name}/${address.group}/${address.partition}`.toLowerCase(), consumer);
-    const forget = () => this.#consumers.remove(consumer);
+    const { socket } = link.connection;
+    const forget = () => {
+      this.#consumers.remove(consumer);
+      socket.off('close', forget);
+    };
     link.on('sendable', () => consumer.wake());
     link.on('sender_close', forget);
     link.session.once('session_close', forget);
-    link.connection.socket.once('close', forget);
+    socket.once('close', forget);
   }
 
   #onMessage(context: Context): void {

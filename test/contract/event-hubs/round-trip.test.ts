@@ -109,3 +109,19 @@ test('a slow reader with a small prefetch gets 20,000 events in order', () =>
     assert.equal(events.length, total);
     assert.ok(events.every((event, index) => event.sequenceNumber === index && event.body === index));
   }));
+
+test('one client reads all 32 partitions over one connection without a warning', () =>
+  withServer(
+    async (bench) => {
+      const warnings: string[] = [];
+      const note = (warning: Error) => void warnings.push(warning.message);
+      process.on('warning', note);
+      const producer = bench.producer();
+      for (let index = 0; index < 32; index++) await producer.sendBatch([{ body: index }]);
+      const events = await receive(bench.consumer(), { count: 32 });
+      assert.equal(new Set(bodies(events)).size, 32);
+      process.off('warning', note);
+      assert.deepEqual(warnings, []);
+    },
+    { hubs: 'events:32' },
+  ));
