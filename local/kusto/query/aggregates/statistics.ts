@@ -60,12 +60,12 @@ const SPREADS: Readonly<Record<string, (squares: number, count: number) => numbe
   stdevp: (squares, count) => Math.sqrt(populationVariance(squares, count)),
 };
 
-export const spreadAggregates: readonly (readonly [string, AggregateBinder])[] = Object.entries(SPREADS).flatMap(
-  ([name, finish]) => [
-    [name, spreadBinder(name, finish, false)] as const,
-    [`${name}if`, spreadBinder(`${name}if`, finish, true)] as const,
-  ],
-);
+export const spreadAggregates: readonly (readonly [string, AggregateBinder])[] = Object.entries(
+  SPREADS,
+).flatMap(([name, finish]) => [
+  [name, spreadBinder(name, finish, false)] as const,
+  [`${name}if`, spreadBinder(`${name}if`, finish, true)] as const,
+]);
 
 function spreadBinder(
   name: string,

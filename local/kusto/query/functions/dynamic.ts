@@ -25,11 +25,18 @@ export function bagOf(cell: Cell | undefined): ReadonlyMap<string, DynamicNode> 
 const array = (items: readonly DynamicNode[]): Cell => dynamicFromNode(items);
 
 /** A value argument of any type as a node beside dynamic ones. */
-function withValue(signature: string, at: number, fn: (cells: readonly Cell[], value: DynamicNode) => Cell, type: ScalarType): FunctionBinder {
+function withValue(
+  signature: string,
+  at: number,
+  fn: (cells: readonly Cell[], value: DynamicNode) => Cell,
+  type: ScalarType,
+): FunctionBinder {
   return (args, site) => {
     const converted = convertArguments(signature, args, site);
     const valueType = converted[at]!.type;
-    return rowExpr(type, converted, (...cells) => fn(cells, nodeOf(valueType, cells[at] ?? null)), { strict: false });
+    return rowExpr(type, converted, (...cells) => fn(cells, nodeOf(valueType, cells[at] ?? null)), {
+      strict: false,
+    });
   };
 }
 
@@ -87,7 +94,10 @@ function shifted(items: readonly DynamicNode[], by: number, fill: DynamicNode): 
   return items.map((_, index) => items[index + by] ?? (index + by in items ? null : fill));
 }
 
-for (const [name, sign] of [['array_shift_left', 1], ['array_shift_right', -1]] as const) {
+for (const [name, sign] of [
+  ['array_shift_left', 1],
+  ['array_shift_right', -1],
+] as const) {
   dynamicFunctions.set(name, (args, site) => {
     const converted = convertArguments('dynamic long any?', args, site);
     const fillType = converted[2]?.type ?? 'dynamic';
@@ -121,12 +131,21 @@ define('array_sum', ['dynamic', 'real'], (cell: Cell) => {
 dynamicFunctions.set('array_index_of', (args, site) => {
   const converted = convertArguments('dynamic any long? long? long?', args, site);
   const { type } = converted[1]!;
-  return rowExpr('long', converted, (cell, value, ...rest) => indexOf(arrayOf(cell), nodeOf(type, value!), rest), {
-    strict: true,
-  });
+  return rowExpr(
+    'long',
+    converted,
+    (cell, value, ...rest) => indexOf(arrayOf(cell), nodeOf(type, value!), rest),
+    {
+      strict: true,
+    },
+  );
 });
 
-function indexOf(items: readonly DynamicNode[] | undefined, value: DynamicNode, rest: readonly (Cell | undefined)[]): Cell {
+function indexOf(
+  items: readonly DynamicNode[] | undefined,
+  value: DynamicNode,
+  rest: readonly (Cell | undefined)[],
+): Cell {
   if (items === undefined) return null;
   const [start = 0n, length = -1n, occurrence = 1n] = rest as (bigint | undefined)[];
   const from = start < 0n ? Math.max(0, items.length + Number(start)) : Number(start);
@@ -181,10 +200,15 @@ define('bag_remove_keys', ['dynamic dynamic', 'dynamic'], (cell: Cell, keys: Cel
 
 dynamicFunctions.set(
   'bag_set_key',
-  withValue('dynamic string any', 2, ([cell, key], value) => {
-    const bag = bagOf(cell);
-    return bag === undefined ? null : dynamicFromNode(new Map([...bag, [key as string, value]]));
-  }, 'dynamic'),
+  withValue(
+    'dynamic string any',
+    2,
+    ([cell, key], value) => {
+      const bag = bagOf(cell);
+      return bag === undefined ? null : dynamicFromNode(new Map([...bag, [key as string, value]]));
+    },
+    'dynamic',
+  ),
 );
 
 define('bag_zip', ['dynamic dynamic', 'dynamic'], (keys: Cell, values: Cell) => {
@@ -216,9 +240,14 @@ for (const name of ['bag_pack', 'pack', 'pack_dictionary']) dynamicFunctions.set
 
 function packArray(args: readonly Expr[]): Expr {
   const types = args.map((arg) => arg.type);
-  return rowExpr('dynamic', args, (...cells) => array(cells.map((cell, index) => nodeOf(types[index]!, cell))), {
-    strict: false,
-  });
+  return rowExpr(
+    'dynamic',
+    args,
+    (...cells) => array(cells.map((cell, index) => nodeOf(types[index]!, cell))),
+    {
+      strict: false,
+    },
+  );
 }
 dynamicFunctions.set('pack_array', packArray);
 
@@ -246,9 +275,7 @@ define('zip', ['dynamic dynamic*', 'dynamic'], (...cells: Cell[]) => {
 });
 
 define('strcat_array array_strcat', ['dynamic text', 'string'], (cell: Cell, delimiter: string) =>
-  arrayOf(cell)?.map(nodeText).join(delimiter) ?? null,
-);
-
+  arrayOf(cell)?.map(nodeText).join(delimiter) ?? null);
 
 define('dynamic_to_json', ['dynamic', 'string'], (value: Dynamic) => sortedJson(value.value()));
 

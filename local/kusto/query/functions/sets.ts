@@ -1,3 +1,4 @@
+import { notSupported } from '../../errors.js';
 import type { Cell, DynamicNode } from '../../store/types.js';
 import { dynamicFromNode } from '../../values/dynamic.js';
 import { isDynamicReal } from '../../values/json.js';
@@ -5,7 +6,6 @@ import { nodeKey, nodeOf } from '../conversion/nodes.js';
 import { addTicks } from '../conversion/ticks.js';
 import { castExpr, constantValue, rowExpr } from '../expressions/basic.js';
 import { isInteger, isNumeric } from '../expressions/types.js';
-import { notSupported } from '../../errors.js';
 import { evaluationError, semanticError } from '../failures.js';
 import type { Expr } from '../plan/types.js';
 import { convertArguments, definer, type FunctionBinder, type FunctionTable } from './define.js';
@@ -31,25 +31,15 @@ function combine(fn: (sets: Map<string, DynamicNode>[]) => Iterable<DynamicNode>
   };
 }
 
-define(
-  'set_union',
-  ['dynamic dynamic*', 'dynamic'],
-  combine((sets) => unique(sets.flatMap((set) => [...set.values()])).values()),
-);
-define(
-  'set_intersect',
-  ['dynamic dynamic*', 'dynamic'],
-  combine(([first, ...others]) =>
-    [...first!].filter(([key]) => others.every((other) => other.has(key))).map(([, item]) => item),
-  ),
-);
-define(
-  'set_difference',
-  ['dynamic dynamic*', 'dynamic'],
-  combine(([first, ...others]) =>
-    [...first!].filter(([key]) => !others.some((other) => other.has(key))).map(([, item]) => item),
-  ),
-);
+define('set_union', ['dynamic dynamic*', 'dynamic'], combine((sets) =>
+  unique(sets.flatMap((set) => [...set.values()])).values(),
+));
+define('set_intersect', ['dynamic dynamic*', 'dynamic'], combine(([first, ...others]) =>
+  [...first!].filter(([key]) => others.every((other) => other.has(key))).map(([, item]) => item),
+));
+define('set_difference', ['dynamic dynamic*', 'dynamic'], combine(([first, ...others]) =>
+  [...first!].filter(([key]) => !others.some((other) => other.has(key))).map(([, item]) => item),
+));
 define('set_equals', ['dynamic dynamic', 'bool'], (a: Cell, b: Cell) => {
   const left = arrayOf(a);
   const right = arrayOf(b);
@@ -139,9 +129,12 @@ function steps([from, to, step]: readonly Cell[]): Cell[] {
   const zero = typeof step === 'bigint' ? 0n : 0;
   if (step === zero) throw evaluationError('range(): the step must not be zero');
   const rising = (step as bigint) > zero;
-  for (let value = from as bigint; rising ? value <= to! : value >= to!; value = addTicks(value, step!) as bigint) {
+  const last = to as bigint;
+  let value = from as bigint;
+  while (rising ? value <= last : value >= last) {
     if (out.length >= MAX_RANGE) throw evaluationError(`range(): more than ${MAX_RANGE} elements`);
     out.push(value);
+    value = addTicks(value, step!) as bigint;
   }
   return out;
 }

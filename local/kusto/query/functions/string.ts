@@ -98,7 +98,11 @@ function nthIndex(text: string, match: string, { start, length, occurrence }: In
   return BigInt(at);
 }
 
-define('indexof', ['text text long? long? long?', 'long'], (text: string, match: string, ...rest: bigint[]) => {
+define('indexof', ['text text long? long? long?', 'long'], (
+  text: string,
+  match: string,
+  ...rest: bigint[]
+) => {
   const [start = 0n, length = -1n, occurrence = 1n] = rest;
   return nthIndex(text, match, {
     start: Number(start),

@@ -67,11 +67,6 @@ export function taken(input: Rel, limit: () => number): Rel {
   };
 }
 
-export const takeOperator: OperatorBinder = (input, node, env) => {
-  const expr = env.session.binder.scalar(need(node, 'Expression'), { ...env, columns: [] });
-  return taken(input, rowCountArgument(expr, 'take'));
-};
-
 export const countOperator: OperatorBinder = (input) => {
   const schema = [{ name: 'Count', type: 'long' as const }];
   return {

@@ -63,7 +63,8 @@ function countPairs(chains: Chains, heads: Int32Array, keepUnmatched: boolean): 
   for (const head of heads) {
     if (head < 0 && keepUnmatched) count++;
     for (let row = head; row >= 0; row = chains.after(row)) count++;
-    if (count > MAX_JOIN_ROWS) throw limitExceeded(`a join of more than ${MAX_JOIN_ROWS} rows (E_RUNAWAY_QUERY)`);
+    if (count > MAX_JOIN_ROWS)
+      throw limitExceeded(`a join of more than ${MAX_JOIN_ROWS} rows (E_RUNAWAY_QUERY)`);
   }
   return count;
 }

@@ -41,7 +41,10 @@ function sideOf(node: Syntax, left: Rel, right: Rel): Side | undefined {
 
 function conditionPair(node: Syntax, left: Rel, right: Rel): readonly [number, number][] {
   if (node.kind === 'AndExpression') {
-    return [...conditionPair(need(node, 'Left'), left, right), ...conditionPair(need(node, 'Right'), left, right)];
+    return [
+      ...conditionPair(need(node, 'Left'), left, right),
+      ...conditionPair(need(node, 'Right'), left, right),
+    ];
   }
   if (node.kind === 'ParenthesizedExpression') return conditionPair(need(node, 'Expression'), left, right);
   if (node.kind === 'NameReference') {
@@ -91,10 +94,18 @@ function evaluate(exprs: readonly Expr[], batch: Batch) {
 }
 
 /** Row pairs as one batch; -1 stands for a missing row. */
-function pairs(plan: JoinPlan, sides: { left: Batch; right: Batch }, rows: { left: Int32Array; right: Int32Array }): Batch {
+function pairs(
+  plan: JoinPlan,
+  sides: { left: Batch; right: Batch },
+  rows: { left: Int32Array; right: Int32Array },
+): Batch {
   const leftColumns = visibleColumns(plan.left.schema);
   const sources: ColumnSource[] = [
-    ...leftColumns.map(({ index }) => () => sides.left.column(index).take(rows.left)),
+    ...leftColumns.map(
+      ({ index }) =>
+        () =>
+          sides.left.column(index).take(rows.left),
+    ),
     ...plan.rightOut.map((index) => () => sides.right.column(index).take(rows.right)),
   ];
   return makeBatch(rows.left.length, sources);
@@ -118,7 +129,9 @@ async function* pairedRows(plan: JoinPlan, outer: Outer, run: Run, unique: boole
     await run.pause();
   }
   if (matched === undefined) return;
-  const rest = Int32Array.from({ length: right.rowCount }, (_, row) => row).filter((row) => matched[row] === 0);
+  const rest = Int32Array.from({ length: right.rowCount }, (_, row) => row).filter(
+    (row) => matched[row] === 0,
+  );
   if (rest.length === 0) return;
   const none = new Int32Array(rest.length).fill(-1);
   yield pairs(plan, { left: emptyBatch(plan.left), right }, { left: none, right: rest });
@@ -127,7 +140,11 @@ async function* pairedRows(plan: JoinPlan, outer: Outer, run: Run, unique: boole
 function emptyBatch(rel: Rel): Batch {
   return makeBatch(
     0,
-    rel.schema.map(({ type }) => () => constantVector(type, null, 0)),
+    rel.schema.map(
+      ({ type }) =>
+        () =>
+          constantVector(type, null, 0),
+    ),
   );
 }
 

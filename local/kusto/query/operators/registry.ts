@@ -1,7 +1,21 @@
 import { firstToken, type Syntax } from '../parser/syntax.js';
 import { projectAway, projectKeep, projectRename, projectReorder } from './columns.js';
 import type { OperatorBinder } from './define.js';
-import { countOperator, filterOperator, takeOperator } from './filter.js';
+import { evaluateOperator } from './evaluate.js';
+import { countOperator, filterOperator } from './filter.js';
+import { joinOperator, lookupOperator } from './join.js';
+import {
+  asOperator,
+  consumeOperator,
+  getSchemaOperator,
+  invokeOperator,
+  renderOperator,
+  sampleDistinctOperator,
+  sampleOperator,
+  takeOperator,
+} from './misc.js';
+import { mvExpandOperator } from './mv-expand.js';
+import { parseOperator, parseWhereOperator } from './parse.js';
 import { extendOperator, projectOperator, serializeOperator } from './project.js';
 import { sortOperator, topOperator } from './sort.js';
 import { distinctOperator, summarizeOperator } from './summarize.js';
@@ -24,6 +38,19 @@ export const pipeOperators: Readonly<Record<string, OperatorBinder>> = {
   TakeOperator: takeOperator,
   CountOperator: countOperator,
   UnionOperator: unionOperator,
+  JoinOperator: joinOperator,
+  LookupOperator: lookupOperator,
+  MvExpandOperator: mvExpandOperator,
+  ParseOperator: parseOperator,
+  ParseWhereOperator: parseWhereOperator,
+  GetSchemaOperator: getSchemaOperator,
+  AsOperator: asOperator,
+  InvokeOperator: invokeOperator,
+  RenderOperator: renderOperator,
+  ConsumeOperator: consumeOperator,
+  SampleOperator: sampleOperator,
+  SampleDistinctOperator: sampleDistinctOperator,
+  EvaluateOperator: evaluateOperator,
 };
 
 /** The word an operator is called by in a query. */

@@ -194,30 +194,28 @@ export const summarizeOperator: OperatorBinder = (input, node, env) => {
   };
 };
 
-export const distinctOperator: OperatorBinder = (input, node, env) => {
-  const inside = withRows(env, input.schema, 'distinct');
-  const items = elements(node, 'Expressions');
+/** The distinct combinations of some expressions, or of all columns for `*`. */
+export function distinctRows(input: Rel, items: readonly Syntax[], env: Env): Rel {
   const all = items.some((item) => item.kind === 'StarExpression');
   const keys: Key[] = all
     ? visibleColumns(input.schema).map(({ column, index }) => ({
         name: column.name,
         expr: columnExpr(index, column.type),
       }))
-    : items.map((item) => ({
-        name: outputName(item),
-        expr: env.session.binder.scalar(
-          item.kind === 'SimpleNamedExpression' ? need(item, 'Expression') : item,
-          inside,
-        ),
-      }));
+    : items.map((item) => {
+        const inner = item.kind === 'SimpleNamedExpression' ? need(item, 'Expression') : item;
+        return { name: outputName(item), expr: env.session.binder.scalar(inner, env) };
+      });
   const names = new NameMaker();
-  const schema = keys.map(({ name, expr }) => ({ name: names.next(name), type: expr.type }));
   return {
-    schema,
+    schema: keys.map(({ name, expr }) => ({ name: names.next(name), type: expr.type })),
     ordered: false,
     async *open(run) {
       const batch = await aggregate(input, { keys: keys.map((key) => key.expr), aggregates: [] }, run);
       if (batch.rowCount > 0) yield batch;
     },
   };
-};
+}
+
+export const distinctOperator: OperatorBinder = (input, node, env) =>
+  distinctRows(input, elements(node, 'Expressions'), withRows(env, input.schema, 'distinct'));
