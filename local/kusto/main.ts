@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type FlagValues, portNumber, type RunningService, runService } from '../shared/cli.js';
 import { LocalError } from '../shared/errors.js';
 import { makeLocalCertificate, writeCertificate } from '../shared/tls.js';
-import { notSupported } from './errors.js';
+import { createQueryEngine } from './query/engine.js';
 import { startKustoServer } from './server/server.js';
 import { openStorage } from './server/storage.js';
 
@@ -37,12 +37,6 @@ const FLAGS = {
   'login-endpoint': { value: 'URL', help: 'sign-in address that cloud metadata gives to clients' },
 };
 
-const REFUSE_QUERIES = {
-  execute: async () => {
-    throw notSupported('KQL');
-  },
-};
-
 async function prepareTls(directory: string | undefined) {
   const certificate = await makeLocalCertificate();
   const folder = directory ?? (await mkdtemp(join(tmpdir(), 'kusto-local-')));
@@ -67,7 +61,7 @@ async function start({ strings, switches }: FlagValues): Promise<RunningService>
     port: portNumber('port', strings['port']),
     adminPort: portNumber('admin-port', strings['admin-port']),
     databases,
-    queryEngine: REFUSE_QUERIES,
+    queryEngine: createQueryEngine(),
     log: (line) => console.error(line),
     ...(dataDirectory !== undefined && { dataDirectory }),
     ...(tls !== undefined && { certificate: tls.certificate }),

@@ -139,7 +139,14 @@ export class Runner {
     return {
       ...{ request, catalog, clock, faults, operations, server, decode, ingestion, activity: this.#activity },
       query: (text, input) => this.#query({ ...request, text }, input),
-      rows: async (text) => firstTable(await this.#execute(nested(text), depth + 1)),
+      // What feeds a command is not an answer to the caller: no limit of answers cuts it.
+      rows: async (text) =>
+        firstTable(
+          await this.#execute(
+            { ...nested(text), options: { ...request.options, notruncation: true } },
+            depth + 1,
+          ),
+        ),
       command: (text) => this.#command(nested(text), depth + 1),
     };
   }

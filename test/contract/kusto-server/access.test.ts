@@ -22,7 +22,11 @@ test('without principals everything is allowed; with them tokens may do what the
   await command(server, '.create tables A (x: int), B (x: int)');
   await admin(server, 'POST', '/principals', { token: 'reader', roles: { Samples: ['viewer'] } });
   await admin(server, 'POST', '/principals', { token: 'loader', roles: { 'Samples.A': ['ingestor'] } });
-  await admin(server, 'POST', '/principals', { token: 'boss', roles: { '*': ['admin'] }, name: 'aadapp=boss' });
+  await admin(server, 'POST', '/principals', {
+    token: 'boss',
+    roles: { '*': ['admin'] },
+    name: 'aadapp=boss',
+  });
   const cases: readonly (readonly [string | undefined, string, number])[] = [
     [undefined, '.show tables', 401],
     ['unknown', '.show tables', 401],
@@ -87,7 +91,10 @@ test('faults of engine and dm strike the requests they match and no others', asy
   await admin(server, 'POST', '/faults', { target: 'dm', action: 'throttle', times: 1 });
   assert.equal((await mgmt('.show tables')).status, 200);
   await mgmt('.create table T (x: int)');
-  assert.equal((await mgmt(".refresh database 'Samples' table 'T' cache ingestionbatchingpolicy")).status, 429);
+  assert.equal(
+    (await mgmt(".refresh database 'Samples' table 'T' cache ingestionbatchingpolicy")).status,
+    429,
+  );
   const listed = (await admin(server, 'GET', '/faults')) as { id: string; hits: number }[];
   assert.deepEqual(
     listed.map(({ hits }) => hits),
@@ -168,7 +175,10 @@ test('operation faults make asynchronous commands fail, vanish and hang', async 
     }
   };
   const failed = await state(await start('fail', { message: 'no luck' }));
-  assert.deepEqual([failed?.['State'], failed?.['Status'], failed?.['ShouldRetry']], ['Failed', 'no luck', false]);
+  assert.deepEqual(
+    [failed?.['State'], failed?.['Status'], failed?.['ShouldRetry']],
+    ['Failed', 'no luck', false],
+  );
   assert.equal((await state(await start('transient')))?.['ShouldRetry'], true);
   assert.equal(await state(await start('vanish')), undefined);
   const hung = await start('hang');

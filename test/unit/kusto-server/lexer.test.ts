@@ -129,7 +129,8 @@ test('longest pattern wins and placeholders take names in every spelling', () =>
 });
 
 test('script is cut at lines that begin with a dot, not inside fenced text', () => {
-  const script = '// head\n.create table A (x: int)\n\n.create function F() ```\n.not a command\n```\n// tail\n';
+  const script =
+    '// head\n.create table A (x: int)\n\n.create function F() ```\n.not a command\n```\n// tail\n';
   assert.deepEqual(splitScript(script), [
     '.create table A (x: int)',
     '.create function F() ```\n.not a command\n```',
