@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type FlagValues, portNumber, type RunningService, runService } from '../shared/cli.js';
 import { LocalError } from '../shared/errors.js';
 import { makeLocalCertificate, writeCertificate } from '../shared/tls.js';
+import { createIngestionService } from './dm/service.js';
 import { createQueryEngine } from './query/engine.js';
 import { startKustoServer } from './server/server.js';
 import { openStorage } from './server/storage.js';
@@ -61,6 +62,7 @@ async function start({ strings, switches }: FlagValues): Promise<RunningService>
     port: portNumber('port', strings['port']),
     adminPort: portNumber('admin-port', strings['admin-port']),
     databases,
+    ingestion: createIngestionService,
     queryEngine: createQueryEngine(),
     log: (line) => console.error(line),
     ...(dataDirectory !== undefined && { dataDirectory }),

@@ -33,24 +33,5 @@ const clearOfDatabase: CommandDefinition = {
   }),
 };
 
-/** Used where no ingestion service has its own: there is then no data-management cache to refresh. */
-const refreshBatching: CommandDefinition = {
-  pattern: 'refresh database {database} table {table} cache ingestionbatchingpolicy',
-  kind: 'IngestionBatchingPolicyCacheRefresh',
-  isDm: true,
-  parse(_reader, { names }): CommandPlan {
-    const { database, table } = names as { database: string; table: string };
-    return {
-      access: [{ role: 'ingestor', database, table }],
-      run: async ({ catalog }) => {
-        if (catalog.table(database, table) === undefined) {
-          throw entityNotFound('Table', table);
-        }
-        return DONE;
-      },
-    };
-  },
-};
-
 /** Commands that make caches forget. */
-export const CACHE_COMMANDS: readonly CommandDefinition[] = [clearOfTable, clearOfDatabase, refreshBatching];
+export const CACHE_COMMANDS: readonly CommandDefinition[] = [clearOfTable, clearOfDatabase];

@@ -45,7 +45,6 @@ export const createIngestionService: IngestionServiceFactory = (parts): Ingestio
   const poller = storage === undefined ? undefined : new QueuePoller({ storage, queued, reporter, log });
   const streaming = new StreamingIngestion({ catalog, blobs, decode });
   return {
-    decode,
     commands: createServiceCommands(requireStorage),
     streamingIngest: (request) => streaming.ingest(request),
     ingestionRest: async (request) =>

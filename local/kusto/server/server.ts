@@ -98,7 +98,7 @@ async function start(
     rolesInUse: () => principals.list().map(({ name, roles }) => ({ principal: name, roles })),
   };
   const runner = new Runner({
-    definitions: [...COMMANDS, ...(ingestion?.commands ?? []).map(serviceCommand)],
+    definitions: [...(ingestion?.commands ?? []).map(serviceCommand), ...COMMANDS],
     ...{ catalog, clock, faults, operations, server, decode, queryEngine: options.queryEngine },
     ...(ingestion !== undefined && { ingestion }),
   });

@@ -3,8 +3,10 @@ import { request as httpRequest } from 'node:http';
 import { test } from 'node:test';
 import { deflateSync, gzipSync } from 'node:zlib';
 import { columns, resultTable } from '../../../local/kusto/commands/results.js';
+import type { StreamingIngestRequest } from '../../../local/kusto/server/types.js';
 import { dynamicFromText } from '../../../local/kusto/values/dynamic.js';
 import { cannedQueries, post, startEngine, type V1Table } from './engine.js';
+import { notingIngestion } from './ingestion-stub.js';
 
 const ALL_TYPES = columns(
   'b:bool, i:int, l:long, r:real, m:decimal, s:string, t:datetime, p:timespan, g:guid, d:dynamic',
@@ -220,20 +222,8 @@ test('query that takes longer than its servertimeout is answered with 504', asyn
 });
 
 test('names in a streaming path may be sent unescaped and its query keys in any case', async (t) => {
-  const seen: unknown[] = [];
-  const server = await startEngine(t, {
-    ingestion: () => ({
-      commands: [],
-      streamingIngest: async ({ body, ...rest }) => {
-        seen.push({ ...rest, text: Buffer.from(body).toString() });
-        return resultTable(columns('ConsumedRecordsCount:long'), [[1n]]);
-      },
-      ingestionRest: async ({ segments, body }) => ({ segments, body }),
-      readSource: async () => new Uint8Array(),
-      start: async () => undefined,
-      stop: async () => undefined,
-    }),
-  });
+  const seen: StreamingIngestRequest[] = [];
+  const server = await startEngine(t, { ingestion: notingIngestion(seen) });
   await post(server, '/v1/rest/mgmt', { db: 'Samples', csl: ".create table ['a b'] (x: int)" });
   const { port } = new URL(server.url);
   const status = await new Promise((resolve) => {
@@ -248,11 +238,11 @@ test('names in a streaming path may be sent unescaped and its query keys in any 
     sent.end(gzipSync('{}'));
   });
   assert.equal(status, 200);
-  const [request] = seen as Record<string, unknown>[];
-  assert.equal(request?.['table'], 'a b');
-  assert.equal(request?.['format'], 'MultiJSON');
-  assert.equal(request?.['mappingName'], 'M');
-  assert.equal(request?.['text'], '{}');
+  const [request] = seen;
+  assert.equal(request?.table, 'a b');
+  assert.equal(request?.format, 'MultiJSON');
+  assert.equal(request?.mappingName, 'M');
+  assert.equal(Buffer.from(request?.body ?? '').toString(), '{}');
   const tooLarge = await fetch(`${server.url}/v1/rest/ingest/Samples/a%20b?streamFormat=csv`, {
     method: 'POST',
     body: Buffer.alloc(5 * 1024 * 1024, 'a'),
