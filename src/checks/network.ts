@@ -41,10 +41,10 @@ function within<T>(code: CheckCode, what: string, step: Promise<T>): Promise<T> 
 const portOf = (url: URL): number => Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
 const hostOf = (url: URL): string => url.hostname.replace(/^\[|\]$/g, '');
 
-async function openTcp(url: URL): Promise<Socket> {
+async function openTcp(url: URL, resolveName: ResolveName): Promise<Socket> {
   const host = hostOf(url);
   if (isIP(host) === 0) {
-    await within('DNS_FAILED', `looking up ${host}`, lookup(host));
+    await within('DNS_FAILED', `looking up ${host}`, resolveName(host));
   }
   const socket = connect({ host, port: portOf(url) });
   const opened = new Promise<Socket>((resolve, reject) => {
@@ -97,15 +97,21 @@ async function shakeHands(socket: Socket, url: URL): Promise<void> {
   await within('TLS_FAILED', `securing the connection to ${host}`, done).finally(() => secure.destroy());
 }
 
+/** Throws when the name has no address. */
+type ResolveName = (host: string) => Promise<unknown>;
+
 /** The probe over the machine's own network. */
-export function createNetworkProbe(): NetworkProbe {
+export function createNetworkProbe(resolveName: ResolveName = (host) => lookup(host)): NetworkProbe {
   return {
     reach: async (address, proxyUrl) => {
       const url = new URL(address);
       const name = `network ${url.host}`;
       let socket: Socket | undefined;
       try {
-        socket = proxyUrl === undefined ? await openTcp(url) : await openThroughProxy(url, new URL(proxyUrl));
+        socket =
+          proxyUrl === undefined
+            ? await openTcp(url, resolveName)
+            : await openThroughProxy(url, new URL(proxyUrl));
         if (url.protocol === 'https:') {
           await shakeHands(socket, url);
         }

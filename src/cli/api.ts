@@ -89,7 +89,14 @@ function exchange(url: URL, call: ApiCall, headers: Readonly<Record<string, stri
     const fail = (error: Error): void => {
       // The app may answer and close before it has read the whole body; its answer counts.
       if (!answered) {
-        reject(new UnreachableError(`${url.origin} cannot be reached: ${error.message || error.name}`, { cause: error }));
+        reject(
+          new UnreachableError(
+            `${url.origin} cannot be reached: ${error.message || (error as NodeJS.ErrnoException).code || error.name}`,
+            {
+              cause: error,
+            },
+          ),
+        );
       }
     };
     request.on('response', (response) => {
@@ -111,7 +118,11 @@ export function createApi(url: string, key: string | undefined): Api {
   return {
     url,
     call: async (call) => {
-      const headers = { accept: 'application/json', ...(key === undefined ? {} : { 'x-functions-key': key }), ...call.headers };
+      const headers = {
+        accept: 'application/json',
+        ...(key === undefined ? {} : { 'x-functions-key': key }),
+        ...call.headers,
+      };
       const answer = await exchange(target(url, call), call, headers);
       if (answer.status >= 400) {
         const problem = (answer.json ?? { title: answer.text.slice(0, 300) }) as Record<string, unknown>;

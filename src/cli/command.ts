@@ -1,7 +1,7 @@
-import type { Config } from '../config/types.js';
 import type { CheckReport } from '../checks/codes.js';
 import type { HostFacts } from '../config/host-facts.js';
 import type { Settings } from '../config/settings.js';
+import type { Config } from '../config/types.js';
 import type { KustoClient } from '../kusto/ports.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Api } from './api.js';

@@ -5,12 +5,16 @@ import { checkConfig } from '../config/load-config.js';
 import { formatMistake } from '../config/mistakes.js';
 import type { Config } from '../config/types.js';
 import type { Command, Invocation } from './command.js';
+import { text } from './command.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import { toJson } from './output.js';
-import { text } from './command.js';
 
 const fileOption = {
-  file: { type: 'string', value: 'PATH', doc: 'The file; by default pipeline.yaml, or app setting PIPELINE_FILE.' },
+  file: {
+    type: 'string',
+    value: 'PATH',
+    doc: 'The file; by default pipeline.yaml, or app setting PIPELINE_FILE.',
+  },
 } as const;
 
 interface Read {
@@ -18,19 +22,34 @@ interface Read {
   readonly path: string;
   readonly mistakes: readonly string[];
   readonly warnings: readonly string[];
+  readonly settingsMissing: boolean;
 }
 
 function read({ deps, values }: Invocation): Read {
   const source = deps.readConfig(text(values, 'file'));
   const { config, mistakes, warnings } = checkConfig(source);
   const lines = mistakes.map((mistake) => formatMistake(source.path, mistake));
-  return { path: source.path, mistakes: lines, warnings, ...(config === undefined ? {} : { config }) };
+  const settingsMissing = mistakes.some(({ missingSetting }) => missingSetting !== undefined);
+  return {
+    path: source.path,
+    settingsMissing,
+    mistakes: lines,
+    warnings,
+    ...(config === undefined ? {} : { config }),
+  };
 }
 
-function tellMistakes({ deps }: Invocation, { path, mistakes }: Read): void {
-  deps.output.err(mistakes.length === 1 ? `1 mistake in ${path}:` : `${mistakes.length} mistakes in ${path}:`);
+function tellMistakes({ deps }: Invocation, { path, mistakes, settingsMissing }: Read): void {
+  deps.output.err(
+    mistakes.length === 1 ? `1 mistake in ${path}:` : `${mistakes.length} mistakes in ${path}:`,
+  );
   for (const line of mistakes) {
     deps.output.err(`  ${line}`);
+  }
+  if (settingsMissing) {
+    deps.output.err(
+      'On a laptop, local.settings.json holds the app settings; copy local.settings.sample.json to begin.',
+    );
   }
 }
 
@@ -51,7 +70,9 @@ async function check(invocation: Invocation): Promise<ExitCode> {
   deps.output.out(`  cluster  ${config.kusto.engineUrl} (data goes to ${config.kusto.ingestUrl})`);
   for (const { name, eventHub, route } of config.sources) {
     const target = `${route.database}.${route.table}`;
-    deps.output.out(`  source   ${name}: event hub ${eventHub.name} → ${target} (${route.format}, ${route.delivery})`);
+    deps.output.out(
+      `  source   ${name}: event hub ${eventHub.name} → ${target} (${route.format}, ${route.delivery})`,
+    );
   }
   deps.output.out(`  http     ${config.http.tables.join(', ') || 'no tables'}`);
   for (const warning of warnings) {

@@ -12,9 +12,12 @@ export const globalOptions = {
 } as const satisfies Record<string, OptionSpec>;
 
 function optionLines(options: Readonly<Record<string, OptionSpec>>): string[] {
-  const left = (name: string, { value }: OptionSpec): string => `--${name}${value === undefined ? '' : ` ${value}`}`;
+  const left = (name: string, { value }: OptionSpec): string =>
+    `--${name}${value === undefined ? '' : ` ${value}`}`;
   const width = Math.max(...Object.entries(options).map(([name, option]) => left(name, option).length));
-  return Object.entries(options).map(([name, option]) => `  ${left(name, option).padEnd(width)}  ${option.doc}`);
+  return Object.entries(options).map(
+    ([name, option]) => `  ${left(name, option).padEnd(width)}  ${option.doc}`,
+  );
 }
 
 const exitLines = [

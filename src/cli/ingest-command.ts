@@ -83,7 +83,9 @@ function meter({ deps, json }: Invocation, totalBytes: number | undefined): Tran
   let sentBytes = 0;
   let toldMs = 0;
   const tell = (): void => {
-    const share = totalBytes ? ` of ${formatSize(totalBytes)} (${Math.floor((100 * sentBytes) / totalBytes)} %)` : '';
+    const share = totalBytes
+      ? ` of ${formatSize(totalBytes)} (${Math.floor((100 * sentBytes) / totalBytes)} %)`
+      : '';
     deps.output.progress?.(`sent ${sentBytes} bytes${share}`);
   };
   return new Transform({

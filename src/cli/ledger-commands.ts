@@ -5,7 +5,9 @@ import { formatFacts, formatTable, toJson } from './output.js';
 type Row = Readonly<Record<string, unknown>>;
 
 async function listShipments({ api, deps, json }: Invocation): Promise<ExitCode> {
-  const answer = (await api.call({ method: 'GET', path: '/shipments' })).json as { readonly shipments: readonly Row[] };
+  const answer = (await api.call({ method: 'GET', path: '/shipments' })).json as {
+    readonly shipments: readonly Row[];
+  };
   if (json) {
     deps.output.out(toJson(answer));
   } else if (answer.shipments.length === 0) {
@@ -38,13 +40,17 @@ const decide = (action: 'retry' | 'dead-letter', summary: string): Command => ({
   name: `shipments ${action}`,
   usage: `shipments ${action} ID`,
   summary,
-  details: ['For a shipment whose state is unknown: the service gave no answer in time, so a person decides.'],
+  details: [
+    'For a shipment whose state is unknown: the service gave no answer in time, so a person decides.',
+  ],
   options: {},
   positionals: { min: 1, max: 1 },
   run: async ({ api, deps, positionals, json }) => {
     const id = positionals[0] as string;
     const answer = await api.call({ method: 'POST', path: `/shipments/${encodeURIComponent(id)}/${action}` });
-    deps.output.out(json ? toJson(answer.json) : `${id}: ${action === 'retry' ? 'sent again' : 'kept as dead letters'}`);
+    deps.output.out(
+      json ? toJson(answer.json) : `${id}: ${action === 'retry' ? 'sent again' : 'kept as dead letters'}`,
+    );
     return exitCodes.ok;
   },
 });
@@ -58,7 +64,11 @@ export const shipmentCommands: readonly Command[] = [
 
 const filterOptions = {
   source: { type: 'string', value: 'NAME', doc: 'Only of this source.' },
-  kind: { type: 'string', value: 'KIND', doc: 'decode (the record is bad) or delivery (it could not be brought in).' },
+  kind: {
+    type: 'string',
+    value: 'KIND',
+    doc: 'decode (the record is bad) or delivery (it could not be brought in).',
+  },
   code: { type: 'string', value: 'CODE', doc: 'Only with this error code.' },
   from: { type: 'string', value: 'TIME', doc: 'Not before this time (ISO 8601).' },
   to: { type: 'string', value: 'TIME', doc: 'Before this time (ISO 8601).' },

@@ -19,16 +19,26 @@ export function formatTable(headings: readonly string[], rows: readonly (readonl
   const cells = [headings, ...rows.map((row) => row.map(cell))];
   const widths = headings.map((_, index) => Math.max(...cells.map((row) => (row[index] ?? '').length)));
   return cells
-    .map((row) => row.map((text, index) => text.padEnd(widths[index] as number)).join('  ').trimEnd())
+    .map((row) =>
+      row
+        .map((text, index) => text.padEnd(widths[index] as number))
+        .join('  ')
+        .trimEnd(),
+    )
     .join('\n');
 }
 
 /** `name: value` lines; what has no value is left out, and objects are shown as JSON. */
 export function formatFacts(facts: Readonly<Record<string, unknown>>): string {
-  const shown = Object.entries(facts).filter(([, value]) => value !== undefined && value !== null && value !== '');
+  const shown = Object.entries(facts).filter(
+    ([, value]) => value !== undefined && value !== null && value !== '',
+  );
   const width = Math.max(0, ...shown.map(([name]) => name.length));
   return shown
-    .map(([name, value]) => `${name.padEnd(width)}  ${typeof value === 'object' ? JSON.stringify(value) : value}`)
+    .map(
+      ([name, value]) =>
+        `${name.padEnd(width)}  ${typeof value === 'object' ? JSON.stringify(value) : value}`,
+    )
     .join('\n');
 }
 

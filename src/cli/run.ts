@@ -30,7 +30,12 @@ interface Parsed {
 function parse(args: readonly string[], options: Readonly<Record<string, OptionSpec>>): Parsed {
   const types = Object.fromEntries(Object.entries(options).map(([name, { type }]) => [name, { type }]));
   try {
-    const { values, positionals } = parseArgs({ args: [...args], options: types, allowPositionals: true, strict: true });
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      options: types,
+      allowPositionals: true,
+      strict: true,
+    });
     return { positionals, values: values as Values };
   } catch (error) {
     const message = (error as Error).message;
@@ -40,13 +45,18 @@ function parse(args: readonly string[], options: Readonly<Record<string, OptionS
     }
     const close = nearest(unknown, Object.keys(options));
     const known = Object.keys(options).map((name) => `--${name}`);
-    throw new UsageError(`there is no option --${unknown}; ${close ? `did you mean --${close}?` : known.join(', ')}`);
+    throw new UsageError(
+      `there is no option --${unknown}; ${close ? `did you mean --${close}?` : known.join(', ')}`,
+    );
   }
 }
 
 /** Words of the command line that are no options and no values of options, in order. */
 function wordsOf(args: readonly string[]): string[] {
-  const options = Object.assign({}, ...commands.map((command) => command.options), globalOptions) as Record<string, OptionSpec>;
+  const options = Object.assign({}, ...commands.map((command) => command.options), globalOptions) as Record<
+    string,
+    OptionSpec
+  >;
   const words: string[] = [];
   for (let index = 0; index < args.length; index++) {
     const arg = args[index] as string;
@@ -70,8 +80,12 @@ function find(words: readonly string[]): Command {
   if (group.length > 0) {
     throw new UsageError(`say which: ${group.join(', ')}`);
   }
-  const close = nearest(words[0] ?? '', [...new Set(commands.map(({ name }) => name.split(' ')[0] as string))]);
-  throw new UsageError(`there is no command ${words[0]}${close ? `; did you mean ${close}?` : '; see --help'}`);
+  const close = nearest(words[0] ?? '', [
+    ...new Set(commands.map(({ name }) => name.split(' ')[0] as string)),
+  ]);
+  throw new UsageError(
+    `there is no command ${words[0]}${close ? `; did you mean ${close}?` : '; see --help'}`,
+  );
 }
 
 function apiUrl(values: Values, deps: CliDeps): string {
@@ -109,7 +123,11 @@ const configCodes = new Set(['CONFIG_INVALID', 'CONFIG_SETTING_MISSING', 'REQUES
 const unreachableCodes = new Set(['KUSTO_UNREACHABLE', 'STORAGE_UNREACHABLE']);
 
 function kfExit(error: KfError): ExitCode {
-  return configCodes.has(error.code) ? exitCodes.usage : unreachableCodes.has(error.code) ? exitCodes.unreachable : exitCodes.failed;
+  return configCodes.has(error.code)
+    ? exitCodes.usage
+    : unreachableCodes.has(error.code)
+      ? exitCodes.unreachable
+      : exitCodes.failed;
 }
 
 function tellProblem(error: ProblemError, deps: CliDeps, json: boolean): ExitCode {
@@ -141,7 +159,9 @@ export async function runCli(args: readonly string[], deps: CliDeps): Promise<Ex
     }
     if (error instanceof UnreachableError) {
       deps.output.err(redact(error.message));
-      deps.output.err('  next  start the app (npm start), name it with --url, or try: kusto-functions doctor --local');
+      deps.output.err(
+        '  next  start the app (npm start), name it with --url, or try: kusto-functions doctor --local',
+      );
       return exitCodes.unreachable;
     }
     if (error instanceof ProblemError) {
@@ -151,7 +171,7 @@ export async function runCli(args: readonly string[], deps: CliDeps): Promise<Ex
       deps.output.err(redact(`${error.code}: ${error.message}`));
       return kfExit(error);
     }
-    deps.output.err(redact(error instanceof Error ? (error.message || error.name) : String(error)));
+    deps.output.err(redact(error instanceof Error ? error.message || error.name : String(error)));
     return exitCodes.failed;
   }
 }

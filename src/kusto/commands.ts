@@ -1,4 +1,5 @@
-import type { MappingColumn, MappingDefinition, TableDefinition } from '../config/types.js';
+import type { MappingDefinition, TableDefinition } from '../config/types.js';
+import { inlineMapping } from './mapping.js';
 import { quoteIdentifier, quoteString } from './quoting.js';
 
 /** Command texts of the start-up checks and of `apply`. Names and values enter through the quoting functions only. */
@@ -55,26 +56,9 @@ export function createMergeTable(definition: TableDefinition): string {
   return `.create-merge table ${table(definition)} (${columns.join(', ')})${withPart}`;
 }
 
-/** A mapping as the service reads it: elements with `Column`, `DataType`, `Properties`. */
-export function mappingText(columns: readonly MappingColumn[]): string {
-  return JSON.stringify(
-    columns.map((column) => ({
-      Column: column.column,
-      DataType: column.dataType,
-      Properties: {
-        Path: column.path,
-        Ordinal: column.ordinal === undefined ? undefined : String(column.ordinal),
-        ConstValue: column.constValue,
-        Field: column.field,
-        Transform: column.transform,
-      },
-    })),
-  );
-}
-
 export const createOrAlterMapping = (target: TableName, mapping: MappingDefinition): string =>
   `.create-or-alter table ${table(target)} ingestion ${mapping.kind} mapping ${quoteString(mapping.name)} ` +
-  quoteString(mappingText(mapping.columns));
+  quoteString(inlineMapping(mapping.columns));
 
 /** Members that are not given keep their value. */
 export const alterMergePolicy = (target: TableName, policy: PolicyName, value: object): string =>

@@ -8,7 +8,7 @@ const patterns: readonly (readonly [RegExp, string])[] = [
   // The signature of a shared access signature, in a URL or a token.
   [/\bsig=[^&\s"';]+/gi, `sig=${hidden}`],
   [
-    /\b(AccountKey|SharedAccessKey|SharedAccessSignature|AppKey|Application Key|client_secret|clientSecret|password|pwd|x-functions-key)(\s*[=:]\s*)("[^"]*"|[^\s;,"'&]+)/gi,
+    /\b(AccountKey|SharedAccessKey|SharedAccessSignature|AppKey|Application Key|client_secret|clientSecret|password|pwd|x-functions-key)(["']?\s*[=:]\s*)("[^"]*"|[^\s;,"'&]+)/gi,
     `$1$2${hidden}`,
   ],
   [/\b(Bearer|SharedAccessSignature)\s+[A-Za-z0-9._~+/=%&-]{8,}/g, `$1 ${hidden}`],
