@@ -21,12 +21,12 @@ export interface OperationSource {
 }
 
 /**
- * A body as its caller knows it. `accepting`: not all its blobs are in the ledger yet; what is there is given up
- * after a while, since the caller was never told yes.
+ * A body as its caller knows it. `accepting`: not all its blobs are in the ledger yet. `abandoned`: that lasted too
+ * long; what is there is given up, since the caller was never told yes, and can no longer be accepted.
  */
 export interface Operation {
   readonly id: string;
-  readonly phase: 'accepting' | 'accepted';
+  readonly phase: 'accepting' | 'accepted' | 'abandoned';
   readonly database: string;
   readonly table: string;
   readonly createdAtMs: number;
@@ -44,10 +44,13 @@ export interface OperationSummary {
 
 /** Operations of callers; kept after their shipments are gone. */
 export interface Operations {
-  /** @throws STORAGE_CONFLICT when the id exists. */
+  /** Begins an operation. One that was accepted before is returned as it is; any other begins anew. */
   create(operation: Pick<Operation, 'id' | 'database' | 'table' | 'sources'>): Promise<Operation>;
   get(id: string): Promise<Operation | undefined>;
+  /** @throws STORAGE_CONFLICT when it was abandoned meanwhile. */
   markAccepted(id: string): Promise<void>;
+  /** Gives up an operation that is still `accepting`; true when it is abandoned now. */
+  abandon(id: string): Promise<boolean>;
   /** Sets what became of sources; the same call again changes nothing. An unknown operation is left alone. */
   record(id: string, sources: Readonly<Record<string, OperationSource | undefined>>): Promise<void>;
   remove(id: string): Promise<void>;
@@ -67,16 +70,19 @@ export function createOperations(options: { readonly table: TableStore; readonly
       ...splitText(JSON.stringify(operation), `operation ${operation.id}`),
     },
   });
-  const change = async (id: string, edit: (operation: Operation) => Operation): Promise<void> => {
+  const change = async (
+    id: string,
+    edit: (operation: Operation) => Operation,
+  ): Promise<Operation | undefined> => {
     for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
       const row = await table.get(PARTITION, id);
-      if (row === undefined) return;
+      if (row === undefined) return undefined;
       const current = JSON.parse(joinText(row)) as Operation;
       const next = edit(current);
-      if (JSON.stringify(next) === JSON.stringify(current)) return;
+      if (JSON.stringify(next) === JSON.stringify(current)) return current;
       try {
         await sure.replace(rowOf({ ...next, updatedAtMs: clock.now() }, row.etag));
-        return;
+        return next;
       } catch (error) {
         if (!(error instanceof KfError) || error.code !== 'STORAGE_CONFLICT') throw error;
       }
@@ -90,16 +96,35 @@ export function createOperations(options: { readonly table: TableStore; readonly
       }
       const now = clock.now();
       const operation: Operation = { ...given, phase: 'accepting', createdAtMs: now, updatedAtMs: now };
-      await sure.insert(rowOf(operation));
-      return operation;
+      try {
+        await sure.insert(rowOf(operation));
+        return operation;
+      } catch (error) {
+        if (!(error instanceof KfError) || error.code !== 'STORAGE_CONFLICT') throw error;
+      }
+      const current = await change(given.id, (held) => (held.phase === 'accepted' ? held : operation));
+      return current ?? operation;
     },
     get: async (id) => {
       const row = await table.get(PARTITION, id);
       return row === undefined ? undefined : (JSON.parse(joinText(row)) as Operation);
     },
-    markAccepted: (id) => change(id, (operation) => ({ ...operation, phase: 'accepted' })),
-    record: (id, sources) =>
-      change(id, (operation) => ({ ...operation, sources: merge(operation.sources, sources) })),
+    markAccepted: async (id) => {
+      const current = await change(id, (held) =>
+        held.phase === 'abandoned' ? held : { ...held, phase: 'accepted' },
+      );
+      if (current?.phase !== 'accepted')
+        throw new KfError('STORAGE_CONFLICT', `operation ${id}: was given up meanwhile`);
+    },
+    abandon: async (id) => {
+      const current = await change(id, (held) =>
+        held.phase === 'accepting' ? { ...held, phase: 'abandoned' } : held,
+      );
+      return current?.phase === 'abandoned';
+    },
+    record: async (id, sources) => {
+      await change(id, (held) => ({ ...held, sources: merge(held.sources, sources) }));
+    },
     remove: (id) => table.delete(PARTITION, id),
     purge: (ageMs, max) => purgeOld(table, PARTITION, { beforeMs: clock.now() - ageMs, max }),
   };

@@ -1,21 +1,17 @@
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
-import { promisify } from 'node:util';
-import { createGunzip, gzip } from 'node:zlib';
+import { createGunzip } from 'node:zlib';
+import { gzipBytes } from '../formats/gzip.js';
 import { KfError } from '../runtime/errors.js';
 import type { BlobStore } from '../storage/ports.js';
-import { idOfBlob, uuidOf } from './ids.js';
+import { idOfBlob } from './ids.js';
 import type { Shipment } from './ports.js';
 
-const gzipAsync = promisify(gzip);
 /** Bytes of origins joined before they are compressed; a part of a gzip stream each. */
 const PART_CHARS = 4 * 1024 * 1024;
 
 /** Where one record of a blob came from, and its original body where the blob holds something else. */
 export interface Origin {
-  /** Id of its dead letter. */
-  readonly id: string;
-  readonly source: string;
   readonly partition: string;
   readonly offset: string;
   readonly sequenceNumber: number;
@@ -34,6 +30,8 @@ export interface Origin {
 /** Bytes before the first record of a blob, repeated in each piece that is cut from it. */
 export interface OriginsFacts {
   readonly headerBytes: number;
+  /** The same for all records. */
+  readonly source: string;
 }
 
 /** Gzipped JSON lines: the facts, then one origin per record in the blob's order. */
@@ -46,11 +44,11 @@ export async function encodeOrigins(facts: OriginsFacts, origins: Iterable<Origi
     lines.push(line);
     chars += line.length;
     if (chars < PART_CHARS) continue;
-    parts.push(await gzipAsync(`${lines.join('\n')}\n`, { level: 1 }));
+    parts.push(await gzipBytes(Buffer.from(`${lines.join('\n')}\n`)));
     lines = [];
     chars = 0;
   }
-  if (lines.length > 0) parts.push(await gzipAsync(`${lines.join('\n')}\n`, { level: 1 }));
+  if (lines.length > 0) parts.push(await gzipBytes(Buffer.from(`${lines.join('\n')}\n`)));
   return Buffer.concat(parts);
 }
 
@@ -94,8 +92,6 @@ export function computedOrigin(shipment: Shipment, index: number, length: number
   const partition = range?.partition ?? shipment.callerOperationId ?? idOfBlob(shipment.blob) ?? shipment.id;
   const sequenceNumber = (range?.firstSequenceNumber ?? 0) + index;
   return {
-    id: uuidOf(JSON.stringify([shipment.source, partition, sequenceNumber])).replaceAll('-', ''),
-    source: shipment.source,
     partition,
     offset: String(sequenceNumber),
     sequenceNumber,

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
+import { gzipBytes } from '../formats/gzip.js';
 import { KfError } from '../runtime/errors.js';
 import { type BlobRecord, readBlobRecords } from './blob-records.js';
 import { dataBlobName, originsBlobName, pieceId } from './ids.js';
@@ -8,8 +7,6 @@ import { encodeOrigins } from './origins.js';
 import type { Shipment } from './ports.js';
 import { clear } from './settle-finish.js';
 import type { SettleRun } from './settle-types.js';
-
-const gzipAsync = promisify(gzip);
 
 /**
  * Cuts a refused blob into up to 20 pieces of whole records, registers them, and removes the whole. Names and ids
@@ -92,7 +89,7 @@ async function writePiece(run: SettleRun, parent: Shipment, piece: Piece): Promi
   const id = pieceId(parent.id, piece.piece);
   const gzipped = parent.blob.endsWith('.gz');
   const raw = Buffer.concat([piece.header, ...piece.records.map((record) => record.bytes)]);
-  const body = gzipped ? await gzipAsync(raw) : raw;
+  const body = gzipped ? await gzipBytes(raw) : raw;
   const blob = dataBlobName(parent, id, gzipped);
   const originsBlob = parent.originsBlob === undefined ? undefined : originsBlobName(id);
   await Promise.all([
@@ -100,7 +97,7 @@ async function writePiece(run: SettleRun, parent: Shipment, piece: Piece): Promi
     originsBlob === undefined
       ? undefined
       : encodeOrigins(
-          { headerBytes: piece.header.length },
+          { headerBytes: piece.header.length, source: parent.source },
           piece.records.map((record) => record.origin),
         ).then((bytes) => blobs.put(parent.container, originsBlob, bytes, { signal: run.signal })),
   ]);

@@ -1,3 +1,4 @@
+import { letterId } from '../deadletter/letter-id.js';
 import type { DeadLetter } from '../deadletter/ports.js';
 import { asKfError } from '../runtime/errors.js';
 import { type BlobRecord, isSplittable, readBlobRecords } from './blob-records.js';
@@ -21,7 +22,7 @@ export async function finish(run: SettleRun, shipment: Shipment, outcome: Operat
   // The conditional move is the claim: of several instances one counts.
   const settled = await ledger.update(shipment, { state: 'settled', updatedAtMs: clock.now() });
   run.summary.settled++;
-  const attributes = { source: shipment.source, table: `${shipment.database}.${shipment.table}` };
+  const attributes = { pipeline: shipment.source, table: `${shipment.database}.${shipment.table}` };
   if (outcome.deadLettered > 0)
     metrics.add('kusto_functions.records.dead_lettered', outcome.deadLettered, attributes);
   else if (outcome.state !== 'failed')
@@ -104,6 +105,7 @@ function reasonOf(run: SettleRun, shipment: Shipment) {
   const isService = shipment.errorCode !== undefined && shipment.errorCode !== 'INGESTION_UNKNOWN';
   return {
     kind: 'delivery' as const,
+    source: shipment.source,
     database: shipment.database,
     table: shipment.table,
     format: shipment.format,
@@ -121,6 +123,7 @@ function letterOf(run: SettleRun, shipment: Shipment, { bytes, origin }: BlobRec
   return {
     ...place,
     ...reasonOf(run, shipment),
+    id: letterId({ ...place, source: shipment.source }),
     properties,
     body: body === undefined ? record : Buffer.from(body, 'base64'),
     bodyForm: form,
@@ -136,7 +139,8 @@ async function wholeLetter(run: SettleRun, shipment: Shipment): Promise<DeadLett
     body: _body,
     ...place
   } = computedOrigin(shipment, 0, shipment.sizeBytes);
-  const letter = { ...place, ...reasonOf(run, shipment), bodyForm: form };
+  const id = letterId({ ...place, source: shipment.source });
+  const letter = { ...place, ...reasonOf(run, shipment), id, bodyForm: form };
   if (shipment.sizeBytes <= MAX_LETTER_BODY_BYTES) {
     return {
       ...letter,

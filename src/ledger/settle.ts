@@ -105,8 +105,8 @@ async function resume(run: SettleRun, shipment: Shipment): Promise<void> {
 /** A body that was never accepted: its caller was told no, or nothing. */
 async function isAbandoned(run: SettleRun, shipment: Shipment): Promise<boolean> {
   if (shipment.callerOperationId === undefined || shipment.parentId !== undefined) return false;
-  const operation = await run.deps.operations.get(shipment.callerOperationId);
-  if (operation?.phase !== 'accepting') return false;
+  // The operation is given up first, so that its body can no longer be accepted behind our back.
+  if (!(await run.deps.operations.abandon(shipment.callerOperationId))) return false;
   const settled = await run.deps.ledger.update(shipment, {
     state: 'settled',
     updatedAtMs: run.deps.clock.now(),
@@ -121,7 +121,7 @@ async function giveUpWaiting(run: SettleRun, shipment: Shipment): Promise<void> 
   const { ledger, logger, metrics, clock } = run.deps;
   await ledger.update(shipment, { state: 'unknown', updatedAtMs: clock.now(), leaseUntilMs: 0 });
   run.summary.unknown++;
-  metrics.add('kusto_functions.shipments.unknown', 1, { source: shipment.source });
+  metrics.add('kusto_functions.shipments.unknown', 1, { pipeline: shipment.source });
   logger.error('shipment.unknown', {
     id: shipment.id,
     table: `${shipment.database}.${shipment.table}`,
