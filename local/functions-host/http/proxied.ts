@@ -55,6 +55,9 @@ function openUpstream(workerUri: string, call: HttpCall, invocationId: string): 
     headers: {
       ...passedOn(call.request.headers),
       host: base.host,
+      // With `close` the worker would reset the connection after an answer sent before the body was read, and the
+      // reset can overtake the answer. The connection is not used again all the same: it belongs to no agent.
+      connection: 'keep-alive',
       'x-forwarded-host': call.url.host,
       'x-forwarded-proto': 'http',
       [INVOCATION_HEADER]: invocationId,
@@ -127,7 +130,7 @@ export async function handleProxied(target: ProxyTarget, call: HttpCall): Promis
   if (result.ok) {
     if (!call.response.headersSent) await settledWithin(answered, ANSWER_GRACE_MS);
     if (call.response.headersSent) await answered;
-    else sendStatus(call.response, 204);
+    else sendStatus(call.response, upstream.errored ? 502 : 204);
   } else if (call.response.headersSent) call.response.destroy();
   else sendStatus(call.response, 500);
   upstream.destroy();

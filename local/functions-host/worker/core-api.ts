@@ -1,12 +1,5 @@
 import Module from 'node:module';
-import type {
-  FunctionMetadata,
-  HttpData,
-  LogLevel,
-  NamedData,
-  TypedData,
-  WorkerMessage,
-} from '../protocol.js';
+import type { FunctionMetadata, HttpData, LogLevel, NamedData, TypedData } from '../protocol.js';
 
 /** Name under which the functions library asks for its runtime; it is not an npm package. */
 const CORE_MODULE = '@azure/functions-core';
@@ -23,7 +16,7 @@ export interface CoreContext {
   request: unknown;
   metadata: FunctionMetadata;
   state?: string;
-  log(level: LogLevel, category: 'user' | 'system', message: string): void;
+  log: CoreLog;
 }
 
 interface ModelResponse {
@@ -122,8 +115,11 @@ function registerHook(registry: AppRegistry, name: string, callback: Callback) {
   });
 }
 
+/** Writes a log line that belongs to no invocation. */
+export type CoreLog = (level: LogLevel, category: 'user' | 'system', message: string) => void;
+
 /** Builds the module that the real Node worker offers under the name `@azure/functions-core`. */
-export function createCoreApi(registry: AppRegistry, send: (message: WorkerMessage) => void) {
+export function createCoreApi(registry: AppRegistry, log: CoreLog) {
   return {
     version: WORKER_VERSION,
     hostVersion: HOST_VERSION,
@@ -134,8 +130,7 @@ export function createCoreApi(registry: AppRegistry, send: (message: WorkerMessa
       registry.model = model;
     },
     getProgrammingModel: () => registry.model,
-    log: (level: LogLevel, category: 'user' | 'system', message: string) =>
-      send({ kind: 'log', level, category, message }),
+    log,
     Disposable: CoreDisposable,
   };
 }

@@ -27,7 +27,7 @@ interface LogSource {
 }
 
 /** Sends one log line to the host after the app's log hooks had their say. */
-function emitLog(
+export function emitLog(
   state: WorkerState,
   line: { level: LogLevel; category: 'user' | 'system'; message: string },
   source: LogSource,

@@ -3,7 +3,7 @@ import { createChannel } from '../framing.js';
 import { CHANNEL_FD, type HostMessage, type WorkerMessage } from '../protocol.js';
 import { findEntryFiles, loadFile } from './app-files.js';
 import { createCoreApi, createRegistry, injectCoreModule } from './core-api.js';
-import { handleInvoke, runHooks, toFault, type WorkerState } from './invocation.js';
+import { emitLog, handleInvoke, runHooks, toFault, type WorkerState } from './invocation.js';
 
 /** Abilities the real Node worker announces besides those of the library; they decide the data shapes it is sent. */
 const OWN_CAPABILITIES = {
@@ -49,7 +49,11 @@ function main(): void {
     appHookData: {},
     send: (message) => channel.send(message),
   };
-  injectCoreModule(createCoreApi(state.registry, state.send));
+  injectCoreModule(
+    createCoreApi(state.registry, (level, category, message) =>
+      emitLog(state, { level, category, message }, {}),
+    ),
+  );
   // The host is gone: nobody is left to answer, as when the real worker loses its gRPC channel.
   channel.onClose(() => process.exit(1));
   channel.onMessage((message) => {

@@ -18,7 +18,7 @@ describe('Event Hubs trigger', () => {
   const cleanups: (() => unknown)[] = [];
   before(async () => {
     services = await startServices(
-      'shapes:1,strings:1,single:1,retry:1,failing:1,minimum:1,shared:4,graceful:1,timeout:1,frequency:1,held:1',
+      'shapes:1,strings:1,single:1,retry:1,failing:1,minimum:1,shared:4,graceful:1,timeout:1,frequency:1,held:1,late:1',
     );
   });
   after(async () => {
@@ -318,5 +318,33 @@ describe('Event Hubs trigger', () => {
     writeFileSync(join(folder, 'go'), '');
     await eventually('all events', () => lines<number[]>(folder).flat().length >= 10);
     assert.deepEqual(lines<number[]>(folder).flat(), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
+  test('fromEnd skips what was there before, and the admin API starts the function with one text', async () => {
+    await sendTo(services, { hub: 'late', partitionId: '0' }, [{ body: Buffer.from('early') }]);
+    const { host, folder } = await run(
+      `import { app } from '@azure/functions';
+       import { record } from './recorder.js';
+       app.eventHub('late', { connection: 'HUBS', eventHubName: 'late', cardinality: 'many', handler: (events) => record(events) });`,
+      {
+        eventHubs: { initialOffsetOptions: { type: 'fromEnd' } },
+        hostJson: { logging: { logLevel: { default: 'Debug' } } },
+      },
+    );
+    const started = await fetch(`${host.admin}/functions/late`, {
+      method: 'POST',
+      body: JSON.stringify({ input: '{"by":"hand"}' }),
+    });
+    assert.equal(started.status, 202);
+    await eventually('the text', () => lines(folder).length === 1);
+    await eventually('the partition', () => host.log.some((line) => line.includes('reads partition 0')));
+    let sent = 0;
+    await eventually('a later event', async () => {
+      await sendTo(services, { hub: 'late', partitionId: '0' }, [{ body: Buffer.from(`later ${sent}`) }]);
+      sent += 1;
+      return lines(folder).length > 1;
+    });
+    assert.deepEqual(lines<unknown[]>(folder)[0], [{ by: 'hand' }]);
+    assert.equal(lines<unknown[]>(folder).flat().includes('early'), false);
   });
 });
