@@ -26,7 +26,7 @@ interface ModelResponse {
 }
 
 /** What `getInvocationModel` returns: the library's own conversion of arguments and results. */
-interface InvocationModel {
+export interface InvocationModel {
   getArguments(): Promise<{ context: unknown; inputs: unknown[] }>;
   invokeFunction(context: unknown, inputs: unknown[], callback: Callback): Promise<unknown>;
   getResponse(context: unknown, result: unknown): Promise<ModelResponse>;

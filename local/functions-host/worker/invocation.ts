@@ -1,5 +1,5 @@
 import type { InvokeMessage, LogLevel, WorkerFault, WorkerMessage } from '../protocol.js';
-import type { AppRegistry, Callback, CoreContext, HookName } from './core-api.js';
+import type { AppRegistry, Callback, CoreContext, HookName, InvocationModel } from './core-api.js';
 
 /** The runtime state one worker shares between invocations. */
 export interface WorkerState {
@@ -49,18 +49,46 @@ export function emitLog(
   });
 }
 
-interface HookContexts {
-  shared: {
-    hookData: Record<string, unknown>;
-    appHookData: Record<string, unknown>;
-    invocationContext: unknown;
-  };
+/** What pre- and post-invocation hooks of one invocation share. */
+interface SharedHookData {
+  hookData: Record<string, unknown>;
+  appHookData: Record<string, unknown>;
+  invocationContext: unknown;
+}
+
+interface Call {
+  state: WorkerState;
+  core: CoreContext;
+  model: InvocationModel;
+  context: unknown;
+}
+
+/** Runs hooks and handler; the result is what the post-invocation hooks left. */
+async function callWithHooks(call: Call, callback: Callback, inputs: unknown[]): Promise<unknown> {
+  const { state, core, model, context } = call;
+  const shared: SharedHookData = { hookData: {}, appHookData: state.appHookData, invocationContext: context };
+  const before = { ...shared, functionCallback: callback, inputs };
+  core.state = 'preInvocationHooks';
+  await runHooks(state, 'preInvocation', before);
+  const after = { ...shared, inputs: before.inputs, result: null as unknown, error: null as unknown };
+  core.state = 'invocation';
+  try {
+    after.result = await model.invokeFunction(context, before.inputs, before.functionCallback);
+  } catch (error) {
+    after.error = error ?? new Error(`the function threw ${String(error)}`);
+  }
+  core.state = 'postInvocationHooks';
+  await runHooks(state, 'postInvocation', after);
+  core.state = undefined;
+  // A hook may have cleared the error, or set one.
+  if (after.error !== null && after.error !== undefined) throw after.error;
+  return after.result;
 }
 
 async function runOnce(state: WorkerState, message: InvokeMessage) {
   const registered = state.registry.functions.get(message.functionName);
-  const model = state.registry.model;
-  if (!registered || !model)
+  const { model: library } = state.registry;
+  if (!registered || !library)
     throw new Error(`function "${message.functionName}" is not registered in this worker`);
   const source: LogSource = { functionName: message.functionName, invocationId: message.id };
   const core: CoreContext = {
@@ -69,36 +97,11 @@ async function runOnce(state: WorkerState, message: InvokeMessage) {
     metadata: registered.metadata,
     log: (level, category, text) => emitLog(state, { level, category, message: text }, source),
   };
-  const invocation = await model.getInvocationModel(core);
-  const { context, inputs } = await invocation.getArguments();
+  const model = await library.getInvocationModel(core);
+  const { context, inputs } = await model.getArguments();
   source.invocationContext = context;
-  const { shared }: HookContexts = {
-    shared: { hookData: {}, appHookData: state.appHookData, invocationContext: context },
-  };
-  const before = { ...shared, functionCallback: registered.callback as Callback, inputs };
-  core.state = 'preInvocationHooks';
-  await runHooks(state, 'preInvocation', before);
-  const after: { inputs: unknown[]; result: unknown; error: unknown } & HookContexts['shared'] = {
-    ...shared,
-    inputs: before.inputs,
-    result: null,
-    error: null,
-  };
-  core.state = 'invocation';
-  let failed = false;
-  try {
-    after.result = await invocation.invokeFunction(context, before.inputs, before.functionCallback);
-  } catch (error) {
-    failed = true;
-    after.error = error;
-  }
-  core.state = 'postInvocationHooks';
-  await runHooks(state, 'postInvocation', after);
-  core.state = undefined;
-  // A hook may clear an error or set one; what was thrown as a non-error counts as a failure all the same.
-  if (after.error !== null && after.error !== undefined) throw after.error;
-  if (failed && after.error === undefined) throw new Error('the function threw undefined');
-  return invocation.getResponse(context, after.result);
+  const result = await callWithHooks({ state, core, model, context }, registered.callback, inputs);
+  return model.getResponse(context, result);
 }
 
 /** Runs one invocation and reports its result; never throws. */
