@@ -36,6 +36,12 @@ export interface CatalogState {
 
 export const EMPTY_CATALOG: CatalogState = { databases: new Map() };
 
+export function allExtents(state: CatalogState): StoredExtent[] {
+  return [...state.databases.values()].flatMap(({ tables }) =>
+    [...tables.values()].flatMap((table) => table.extents as readonly StoredExtent[]),
+  );
+}
+
 type DatabaseDetails = Omit<Database, 'tables' | 'functions'>;
 type TableDetails = Omit<Table, 'extents'>;
 

@@ -6,6 +6,7 @@ import { readExtentFile, writeExtentFile } from '../store/extent-file.js';
 import { decodeChanges, encodeChanges } from './codec.js';
 import { Journal } from './journal.js';
 import {
+  allExtents,
   applyChanges,
   type CatalogState,
   changesFor,
@@ -47,18 +48,15 @@ export async function openCatalog(clock: EngineClock, directory?: string): Promi
       await writeExtentFile(join(extents, file), extent);
       return file;
     },
+    removeFiles: async (files: readonly string[]) => {
+      await Promise.all(files.map((file) => rm(join(extents, file), { force: true })));
+    },
   };
   let latest = 0n;
   for (const { ingestedOn } of allExtents(initial)) {
     latest = ingestedOn < latest ? latest : ingestedOn;
   }
   return { catalog: createCatalog({ clock, initial, durability }), latest, close: () => journal.close() };
-}
-
-function allExtents(state: CatalogState): StoredExtent[] {
-  return [...state.databases.values()].flatMap(({ tables }) =>
-    [...tables.values()].flatMap((table) => table.extents as readonly StoredExtent[]),
-  );
 }
 
 /** A last line without its end was being written when the process died: nobody was told of it. */

@@ -5,6 +5,7 @@ import type { Column, RowSet } from '../store/types.js';
 import { entityNotFound } from './errors.js';
 import { expiredChanges, liveTable } from './expiry.js';
 import {
+  allExtents,
   applyChanges,
   type CatalogState,
   type Change,
@@ -31,6 +32,8 @@ export interface Durability {
   record(changes: readonly Change[]): Promise<void>;
   /** Writes an extent's columns. @returns the name of their file. */
   saveExtent(extent: StoredExtent): Promise<string>;
+  /** Columns' files that no extent needs any more. */
+  removeFiles(files: readonly string[]): Promise<void>;
 }
 
 export interface Plan<T> {
@@ -154,7 +157,11 @@ class LockedCatalog implements CatalogStore {
     const after = applyChanges(this.#head, all);
     this.#head = after;
     await this.#durability?.record(all);
+    const before = this.#visible;
     this.#visible = after;
+    if (all.some(drops)) {
+      await this.#durability?.removeFiles(filesLost(before, this.#head));
+    }
     return result;
   }
 
@@ -196,6 +203,16 @@ class LockedCatalog implements CatalogStore {
     }
     return found;
   }
+}
+
+function drops(change: Change): boolean {
+  return change.kind.startsWith('drop') || (change.kind === 'extents' && change.drop.length > 0);
+}
+
+/** Files that extents of `before` have and extents of `after` have not. */
+function filesLost(before: CatalogState, after: CatalogState): string[] {
+  const kept = new Set(allExtents(after).map(({ file }) => file));
+  return allExtents(before).flatMap(({ file }) => (file === undefined || kept.has(file) ? [] : [file]));
 }
 
 /** @throws KustoError when rows have a column that the table lacks or has with another type. */

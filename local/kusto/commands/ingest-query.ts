@@ -97,7 +97,13 @@ function planFor(target: Target, database: string, rows: RowSet, named: RowSet) 
       docstring: properties.get('docstring') ?? before.docstring,
     };
     const drop = verb === 'set-or-replace' ? (table?.extents ?? []).map(({ id }) => id) : [];
-    return { before: [{ kind: 'putTable', value }], drop };
+    const isSame =
+      table !== undefined &&
+      after.length === table.schema.length &&
+      after.every((column, at) => column === table.schema[at]) &&
+      value.folder === table.folder &&
+      value.docstring === table.docstring;
+    return { before: isSame ? [] : [{ kind: 'putTable', value }], drop };
   };
 }
 

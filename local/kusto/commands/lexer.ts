@@ -38,6 +38,14 @@ export function syntaxError(message: string, text: string, offset: number): Kust
   });
 }
 
+const HIDDEN_LITERAL = /\bh(@?)("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')/gi;
+const SIGNATURE = /\b(sig=|accountkey=)[^&"'\s;]+/gi;
+
+/** The text as logs may keep it: hidden literals and signatures are masked. */
+export function withoutSecrets(text: string): string {
+  return text.replace(HIDDEN_LITERAL, "h'****'").replace(SIGNATURE, '$1****');
+}
+
 /** Offset of the first character after white space and `//` comments. */
 export function skipTrivia(text: string, from: number): number {
   let at = from;

@@ -31,12 +31,6 @@ const STREAMING_FAILURES = columns(
   'Database, Table, Principal, RootActivityId:guid, IngestionProperties:dynamic, Count:long, ' +
     'FirstFailureOn:datetime, LastFailureOn:datetime, FailureKind, ErrorCode, Details',
 );
-const STREAMING_STATISTICS = columns(
-  'Database, Table, StartTime:datetime, EndTime:datetime, Count:long, MinDuration:timespan, MaxDuration:timespan, ' +
-    'AvgDuration:timespan, TotalDataSize:long, MinDataSize:long, MaxDataSize:long, TotalRowCount:long, ' +
-    'MinRowCount:long, MaxRowCount:long, IngestionStatus, NumOfRowStoresReferences:int, Principal, NodeId, ' +
-    'IngestionProperties:dynamic',
-);
 /** Failures are shown for this long. */
 const FAILURE_LIFETIME = 14n * TICKS_PER_DAY;
 
@@ -148,11 +142,14 @@ const showStreamingFailures: CommandDefinition = {
   }),
 };
 
-/** Counted from the extents that streaming made would be guessing; the table of statistics is empty. */
 const showStreamingStatistics: CommandDefinition = {
   pattern: 'show streamingingestion|streaming [ingestion] statistics',
   kind: 'StreamingIngestionStatisticsShow',
-  parse: (): CommandPlan => ({ access: [], run: async () => resultTable(STREAMING_STATISTICS, []) }),
+  parse: (_reader, _matched, request): CommandPlan => ({
+    access: [],
+    run: async ({ streaming }) =>
+      streaming.statistics((database) => request.principal.holds({ role: 'monitor', database })),
+  }),
 };
 
 const isRunning = ({ state }: Activity) => state === 'InProgress';

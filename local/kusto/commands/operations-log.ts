@@ -1,8 +1,10 @@
-import { open, readFile } from 'node:fs/promises';
+import { open, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { OperationUpdate } from './operations.js';
 
 const FILE = 'operations.jsonl';
+/** Updates that a restart keeps. */
+const MAX_KEPT_UPDATES = 20_000;
 
 /** Updates of earlier runs and a place for new ones. */
 export interface OperationsLog {
@@ -18,10 +20,14 @@ export async function openOperationsLog(directory?: string): Promise<OperationsL
   }
   const path = join(directory, FILE);
   const text = await readFile(path, 'utf8').catch(() => '');
+  // A line without its end was being written when the process died.
+  const lines = text.split('\n').slice(0, -1).slice(-MAX_KEPT_UPDATES);
+  await writeFile(`${path}.new`, lines.map((line) => `${line}\n`).join(''));
+  await rename(`${path}.new`, path);
   const file = await open(path, 'a');
   let written = Promise.resolve();
   return {
-    earlier: text.split('\n').slice(0, -1).map(parseUpdate),
+    earlier: lines.map(parseUpdate),
     onUpdate: (update) => {
       const line = JSON.stringify(update, (_key, value: unknown) =>
         typeof value === 'bigint' ? String(value) : value,

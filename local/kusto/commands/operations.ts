@@ -156,9 +156,14 @@ export class Operations {
     return [...this.#latest.values()].filter(({ state }) => state === 'InProgress').length;
   }
 
-  /** Resolves when all that was running is over. */
-  async idle(): Promise<void> {
-    await Promise.all(this.#running);
+  /** Resolves when all that was running is over, or after `limitMs`. */
+  async idle(limitMs: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const limit = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, limitMs);
+    });
+    await Promise.race([Promise.all(this.#running), limit]);
+    clearTimeout(timer);
   }
 
   async #misbehave(hit: FaultHit | undefined, work: () => Promise<RowSet>): Promise<RowSet> {

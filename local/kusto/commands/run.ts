@@ -7,11 +7,12 @@ import type { QueryEngine, QueryResult } from '../query/types.js';
 import type { IngestionService } from '../server/types.js';
 import type { RowSet } from '../store/types.js';
 import { ActivityLog } from './activity-log.js';
-import { skipTrivia } from './lexer.js';
+import { skipTrivia, withoutSecrets } from './lexer.js';
 import type { Operations } from './operations.js';
 import { CommandTable } from './pattern.js';
 import { CommandReader } from './reader.js';
 import { columns, resultTable } from './results.js';
+import type { StreamingLog } from './streaming-log.js';
 import type { CommandContext, CommandDefinition, CommandPlan, CommandRequest, ServerFacts } from './types.js';
 
 /** A command inside a command inside a script …: deeper is refused. */
@@ -27,6 +28,7 @@ export interface RunnerOptions {
   readonly queryEngine: QueryEngine;
   readonly server: ServerFacts;
   readonly decode: Decode;
+  readonly streaming: StreamingLog;
   readonly ingestion?: IngestionService;
 }
 
@@ -60,12 +62,13 @@ export class Runner {
 
   /** Runs a command, with what is piped or fed from it, or a query. */
   async execute(request: CommandRequest): Promise<RequestResult> {
-    const { text, database, clientRequestId, activityId, application, principal } = request;
+    const { database, clientRequestId, activityId, application, principal } = request;
+    const text = withoutSecrets(request.text);
     const { clock } = this.#options;
     const entry = this.#activity.begin({
       ...{ text, database, clientRequestId, activityId, application, startedOn: clock.now() },
-      isCommand: isCommand(text),
-      kind: isCommand(text) ? (this.#find(text)?.kind ?? 'Unknown') : 'Query',
+      isCommand: isCommand(request.text),
+      kind: isCommand(request.text) ? (this.#find(request.text)?.kind ?? 'Unknown') : 'Query',
       principal: principal.name,
     });
     try {
@@ -107,12 +110,19 @@ export class Runner {
     if (found === undefined) {
       throw notSupported(`The command '.${headOf(reader)}'`);
     }
+    if (request.options['request_readonly'] === true && !isReadOnly(found.definition)) {
+      throw badRequest(
+        'The request is read-only: only commands that show are possible',
+        'BadRequest_ReadOnlyRequest',
+      );
+    }
     const plan = found.definition.parse(reader, found, request);
     return { kind: found.definition.kind, plan, query: tailQuery(reader) };
   }
 
   async #runPlan({ plan, kind }: Understood, context: CommandContext): Promise<RowSet> {
-    const { text, database, principal, activityId } = context.request;
+    const { database, principal, activityId } = context.request;
+    const text = withoutSecrets(context.request.text);
     for (const access of plan.access) {
       principal.demand(access);
     }
@@ -129,7 +139,7 @@ export class Runner {
   }
 
   #context(request: CommandRequest, depth: number): CommandContext {
-    const { catalog, clock, faults, operations, server, decode, ingestion } = this.#options;
+    const { definitions: _, queryEngine: __, ingestion, ...parts } = this.#options;
     const nested = (text: string): CommandRequest => {
       if (depth >= MAX_NESTING) {
         throw badRequest(`Commands are nested deeper than ${MAX_NESTING} levels`);
@@ -137,7 +147,8 @@ export class Runner {
       return { ...request, text: text.trim() };
     };
     return {
-      ...{ request, catalog, clock, faults, operations, server, decode, ingestion, activity: this.#activity },
+      ...parts,
+      ...{ request, ingestion, activity: this.#activity },
       query: (text, input) => this.#query({ ...request, text }, input),
       // What feeds a command is not an answer to the caller: no limit of answers cuts it.
       rows: async (text) =>
@@ -163,6 +174,10 @@ export class Runner {
     };
     return this.#options.queryEngine.execute(query, this.#options.catalog);
   }
+}
+
+function isReadOnly({ pattern }: CommandDefinition): boolean {
+  return pattern.startsWith('show') || pattern.startsWith('get');
 }
 
 function firstTable({ tables }: QueryResult): RowSet {

@@ -7,6 +7,7 @@ import type { RowSet } from '../store/types.js';
 import type { ActivityLog } from './activity-log.js';
 import type { Operations } from './operations.js';
 import type { CommandReader } from './reader.js';
+import type { StreamingLog } from './streaming-log.js';
 
 /** The right a command needs. Without `table` it must be held on the database, without `database` anywhere. */
 export interface Access {
@@ -80,6 +81,7 @@ export interface CommandContext {
   readonly faults: Faults;
   readonly operations: Operations;
   readonly activity: ActivityLog;
+  readonly streaming: StreamingLog;
   readonly decode: Decode;
   readonly ingestion: IngestionService | undefined;
   readonly server: ServerFacts;

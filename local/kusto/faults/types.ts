@@ -61,8 +61,8 @@ export interface Faults {
    * @param description What a rule's `match` is tried on:
    * engine and dm: `METHOD /path database command-or-query-text`;
    * blob, queue, table: `METHOD /path` (without the SAS);
-   * operation: `Kind database.table source`, where `Kind` is `DataIngestPull` for queued ingestion (source: the blob's
-   * URL without its SAS) or the operation's name in `.show operations` (source: the command's text).
+   * operation: `DataIngestPull database.table blob-URL-without-SAS` for queued ingestion, and for asynchronous commands
+   * `Kind database command-text`, where `Kind` is the operation's name in `.show operations`.
    */
   check(target: FaultTarget, description: string): FaultHit | undefined;
 }

@@ -7,6 +7,7 @@ import { Operations } from '../commands/operations.js';
 import { openOperationsLog } from '../commands/operations-log.js';
 import { Runner } from '../commands/run.js';
 import { serviceCommand } from '../commands/service-commands.js';
+import { StreamingLog } from '../commands/streaming-log.js';
 import { createClock } from '../faults/clock.js';
 import { FaultEngine } from '../faults/engine.js';
 import type { EngineClock, Faults } from '../faults/types.js';
@@ -18,6 +19,9 @@ import { listen } from './listen.js';
 import { cloudMetadata } from './metadata.js';
 import { Principals } from './principals.js';
 import type { IngestionServiceFactory, StorageAccount } from './types.js';
+
+/** Stopping waits this long for asynchronous commands; what still runs is abandoned. */
+const OPERATIONS_STOP_MS = 5_000;
 
 export interface KustoServerOptions {
   /** 0 takes any free port. */
@@ -86,12 +90,14 @@ async function start(
   const operationsLog = await openOperationsLog(options.dataDirectory);
   const operations = new Operations({ clock, faults, ...operationsLog });
   closers.push(operationsLog.close);
+  closers.push(() => operations.idle(OPERATIONS_STOP_MS));
   const storage = await options.storage?.({ faults, clock });
   closers.push(() => storage?.close());
   const ingestion = options.ingestion?.({
     ...{ catalog, faults, clock, storage: storage?.account, dataDirectory: options.dataDirectory },
     log: options.log ?? (() => undefined),
   });
+  const streaming = new StreamingLog();
   const server = {
     startedOn: clock.now(),
     address: 'localhost',
@@ -99,11 +105,19 @@ async function start(
   };
   const runner = new Runner({
     definitions: [...(ingestion?.commands ?? []).map(serviceCommand), ...COMMANDS],
-    ...{ catalog, clock, faults, operations, server, decode, queryEngine: options.queryEngine },
+    ...{ catalog, clock, faults, operations, server, decode, streaming, queryEngine: options.queryEngine },
     ...(ingestion !== undefined && { ingestion }),
   });
   const handler = createHandler({
-    ...{ runner, catalog, clock, faults, principals, metadata: cloudMetadata(options.loginEndpoint) },
+    ...{
+      runner,
+      catalog,
+      clock,
+      faults,
+      principals,
+      streaming,
+      metadata: cloudMetadata(options.loginEndpoint),
+    },
     ...(ingestion !== undefined && { ingestion }),
   });
   const { certificate } = options;
