@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { KustoError } from '../errors.js';
 import type { EngineClock } from '../faults/types.js';
-import type { Column, RowSet } from '../store/types.js';
+import { mergedExtent } from '../store/merge.js';
+import type { Column, Extent, RowSet } from '../store/types.js';
 import { entityNotFound } from './errors.js';
 import { expiredChanges, liveTable } from './expiry.js';
 import {
@@ -190,6 +191,26 @@ class LockedCatalog implements CatalogStore {
       return extent;
     }
     return { ...extent, file: await this.#durability.saveExtent(extent) };
+  }
+
+  async mergeExtents(database: string, table: string, ids: readonly string[]): Promise<Extent | undefined> {
+    const owner = this.#ownTable(this.#visible, database, table);
+    const named = owner.extents.filter(({ id }) => ids.includes(id));
+    const parts = named.filter(({ tags }) => tags.join('\n') === named[0]?.tags.join('\n'));
+    if (parts.length < 2) {
+      return undefined;
+    }
+    const joined: StoredExtent = mergedExtent(randomUUID(), parts, owner.schema);
+    const file = await this.#durability?.saveExtent(joined);
+    const merged = file === undefined ? joined : { ...joined, file };
+    return this.transact((state) => {
+      const now = state.databases.get(database)?.tables.get(table);
+      const kept = now?.schema === owner.schema && parts.every((part) => now.extents.includes(part));
+      const drop = parts.map(({ id }) => id);
+      return kept
+        ? { changes: [{ kind: 'extents', database, table, add: [merged], drop }], result: merged }
+        : { changes: [], result: undefined };
+    });
   }
 
   #ownTable(state: CatalogState, database: string, table: string): Table {
