@@ -87,7 +87,7 @@ export interface Catalog {
   append(database: string, table: string, rows: RowSet, options: AppendOptions): Promise<Extent>;
   /**
    * Joins extents of a table into one, as the service's merge does: rows keep their ingestion times
-   * ({@link Extent.ingestedOnByRow}). Ids that are gone, and extents with other tags than the first, are left alone.
+   * (see {@link Extent.columns}). Ids that are gone, and extents with other tags than the first, are left alone.
    * Absent where extents are never joined.
    * @returns `undefined` when fewer than two were left to join
    */

@@ -1,4 +1,10 @@
-import { asStoreColumn, createColumnBuilder, narrowed, type StoreColumnBuilder } from './builders.js';
+import {
+  asStoreColumn,
+  columnFromCells,
+  createColumnBuilder,
+  narrowed,
+  type StoreColumnBuilder,
+} from './builders.js';
 import { CellColumn, ConstantColumn } from './cell-columns.js';
 import { DecimalColumn } from './guid-decimal-columns.js';
 import { maskWhere, type NullMask } from './null-mask.js';
@@ -137,6 +143,12 @@ function concatCells(type: ScalarType, parts: readonly StoreColumn[]): StoreColu
   return builder.finish();
 }
 
+/** A constant as a column of the class its neighbours have. */
+function expanded(column: StoreColumn): StoreColumn {
+  if (!(column instanceof ConstantColumn)) return column;
+  return columnFromCells(column.type, [column.value]).take(new Uint32Array(column.length));
+}
+
 /** One column after another. Columns of one class are joined without boxing their cells. */
 export function concatColumns(type: ScalarType, columns: readonly Column[]): StoreColumn {
   const parts = columns.filter((c) => c.length > 0).map(asStoreColumn);
@@ -147,6 +159,10 @@ export function concatColumns(type: ScalarType, columns: readonly Column[]): Sto
   if (parts.every((c) => c instanceof ConstantColumn && c.value === (first as ConstantColumn).value)) {
     return new ConstantColumn(type, (first as ConstantColumn).value, rows);
   }
+  return joined(type, parts.map(expanded), rows);
+}
+
+function joined(type: ScalarType, parts: readonly StoreColumn[], rows: number): StoreColumn {
   const decimals = every(parts, (c) => c instanceof DecimalColumn);
   if (decimals !== undefined) return new DecimalColumn(decimals.flatMap((c) => c.values));
   return (

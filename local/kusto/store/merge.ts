@@ -6,6 +6,13 @@ function columnOf(extent: Extent, { name, type }: ColumnSchema): Column {
   return extent.columns.get(name) ?? nullColumn(type, extent.rowCount);
 }
 
+function byTime(ticks: bigint[]): readonly bigint[] {
+  return ticks.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+}
+
+/** Hidden column of merged extents; no column of a table can have its name. */
+export const INGESTION_TIME_COLUMN = '$IngestionTime';
+
 /**
  * One extent with the rows of several, in their order. Each row keeps its ingestion time; the whole is as old as its
  * oldest part and carries the tags of the first.
@@ -17,7 +24,7 @@ export function mergedExtent(
   extents: readonly Extent[],
   schema: readonly ColumnSchema[],
 ): Extent {
-  const columns = new Map(
+  const columns = new Map<string, Column>(
     schema.map((column) => [
       column.name,
       concatColumns(
@@ -27,16 +34,15 @@ export function mergedExtent(
     ]),
   );
   const times = extents.map(
-    (extent) => extent.ingestedOnByRow ?? constantColumn('datetime', extent.ingestedOn, extent.rowCount),
+    (extent) =>
+      extent.columns.get(INGESTION_TIME_COLUMN) ??
+      constantColumn('datetime', extent.ingestedOn, extent.rowCount),
   );
+  columns.set(INGESTION_TIME_COLUMN, concatColumns('datetime', times));
   return {
     id,
-    createdOn: extents.reduce(
-      (least, { createdOn }) => (createdOn < least ? createdOn : least),
-      extents[0]!.createdOn,
-    ),
-    ingestedOn: extents.reduce((most, { ingestedOn }) => (ingestedOn > most ? ingestedOn : most), 0n),
-    ingestedOnByRow: concatColumns('datetime', times),
+    createdOn: byTime(extents.map((extent) => extent.createdOn))[0]!,
+    ingestedOn: byTime(extents.map((extent) => extent.ingestedOn)).at(-1)!,
     tags: extents[0]!.tags,
     rowCount: extents.reduce((sum, { rowCount }) => sum + rowCount, 0),
     originalSize: extents.reduce((sum, { originalSize }) => sum + originalSize, 0),

@@ -84,7 +84,10 @@ export interface Extent {
   readonly rowCount: number;
   /** Bytes of the uncompressed source data. */
   readonly originalSize: number;
-  /** By column name; a column added to the table later is absent here and reads as null. */
+  /**
+   * By column name; a column added to the table later is absent here and reads as null. An extent that others were
+   * merged into also has `$IngestionTime`: `ingestion_time()` row by row, {@link ingestedOn} being the latest.
+   */
   readonly columns: ReadonlyMap<string, Column>;
 }
 

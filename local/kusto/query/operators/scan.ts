@@ -1,6 +1,7 @@
 import type { Table } from '../../catalog/types.js';
 import { asStoreColumn } from '../../store/builders.js';
 import { ConstantColumn } from '../../store/columns.js';
+import { INGESTION_TIME_COLUMN } from '../../store/merge.js';
 import type { Extent, RowSet } from '../../store/types.js';
 import { dynamicFromNode } from '../../values/dynamic.js';
 import { EXTENT_COLUMNS } from '../bind/extent-columns.js';
@@ -11,9 +12,19 @@ import { constantVector } from '../vector/build.js';
 /** Rows handed on at once. */
 export const BATCH_ROWS = 65_536;
 
-function extentProperties(extent: Extent, rows: number): Vector[] {
+/** Of each row where extents were merged into one, of the whole extent otherwise. */
+function ingestionTimes(extent: Extent, range: { from: number; to: number }): Vector {
+  const rows = range.to - range.from;
+  const byRow = extent.columns.get(INGESTION_TIME_COLUMN);
+  return byRow === undefined
+    ? new ConstantColumn('datetime', extent.ingestedOn, rows)
+    : asStoreColumn(byRow).slice(range.from, range.to);
+}
+
+function extentProperties(extent: Extent, range: { from: number; to: number }): Vector[] {
+  const rows = range.to - range.from;
   return [
-    new ConstantColumn('datetime', extent.ingestedOn, rows),
+    ingestionTimes(extent, range),
     new ConstantColumn('guid', extent.id, rows),
     new ConstantColumn('dynamic', dynamicFromNode([...extent.tags]), rows),
   ];
@@ -39,7 +50,7 @@ export function scanTable(table: Table, withExtents: boolean): Rel {
         for (let from = 0; from < extent.rowCount; from += BATCH_ROWS) {
           const to = Math.min(from + BATCH_ROWS, extent.rowCount);
           const sources = columns.map((column) => () => readColumn(extent, column, { from, to }));
-          const properties = withExtents ? extentProperties(extent, to - from) : [];
+          const properties = withExtents ? extentProperties(extent, { from, to }) : [];
           yield makeBatch(to - from, [...sources, ...properties]);
         }
       }
