@@ -47,8 +47,12 @@ function numeric(scale: Scale, options: NumberOptions) {
   const { min = 0, max = Number.MAX_SAFE_INTEGER } = options;
   const what = scale.unit === 'bytes' ? 'a size' : scale.unit === 'ms' ? 'a duration' : 'a whole number';
   const expected = `write ${what} such as ${scale.examples}`;
+  const range = [
+    ...(min > 0 ? [`from ${scale.format(min)}`] : []),
+    ...(max < Number.MAX_SAFE_INTEGER ? [`up to ${scale.format(max)}`] : []),
+  ].join(' ');
   return z
-    .union([z.int(), z.string()], { error: (issue) => `${show(issue.input)} is not ${what}; ${expected}` })
+    .union([z.number(), z.string()], { error: (issue) => `${show(issue.input)} is not ${what}; ${expected}` })
     .transform((value, context) => {
       const parsed = scale.parse(value);
       if (parsed === undefined) {
@@ -67,6 +71,7 @@ function numeric(scale: Scale, options: NumberOptions) {
       description: options.doc,
       'x-unit': scale.unit,
       'x-default': scale.format(options.default),
+      'x-range': range,
     });
 }
 

@@ -22,6 +22,7 @@ export interface SchemaNode {
   readonly description?: string;
   readonly 'x-unit'?: string;
   readonly 'x-default'?: string;
+  readonly 'x-range'?: string;
 }
 
 function valueAt(tree: unknown, path: readonly PropertyKey[]): unknown {

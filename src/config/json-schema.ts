@@ -3,7 +3,7 @@ import type { SchemaNode } from './issues.js';
 import { createPipelineSchema } from './schema.js';
 
 /** Keys of the generated schema that only our own tools read. */
-const ownKeys = new Set(['x-unit', 'x-default']);
+const ownKeys = new Set(['x-unit', 'x-default', 'x-range']);
 
 /** The schema as data, with units and defaults as written; source of the reference and of the key check. */
 export function pipelineSchemaTree(): SchemaNode {

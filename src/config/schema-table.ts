@@ -49,7 +49,7 @@ export const mappingColumnSchema = z.object({
   ordinal: count({ doc: 'Position in the row, from 0 (csv).', default: 0, max: 9999 })
     .removeDefault()
     .optional()
-    .meta({ description: 'Position in the row, from 0 (csv).' }),
+    .meta({ description: 'Position in the row, from 0 (csv).', 'x-unit': 'count' }),
   constValue: z.string().optional().meta({ description: 'A fixed value instead of one from the record.' }),
   field: optionalText('Name of the field (avro, w3clogfile).'),
   transform: requiredChoice(transformations, 'What the service does to the value.').optional().meta({
