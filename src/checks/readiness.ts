@@ -7,7 +7,7 @@ export interface ReportCache {
   save(entry: { readonly report: CheckReport; readonly atMs: number }): Promise<void>;
 }
 
-export function createMemoryReportCache(): ReportCache {
+function createMemoryReportCache(): ReportCache {
   let kept: { readonly report: CheckReport; readonly atMs: number } | undefined;
   return {
     load: async () => kept,

@@ -46,13 +46,13 @@ interface Operation extends Record<string, unknown> {
   readonly state?: string;
 }
 
-export const waitOptions = {
+const waitOptions = {
   wait: { type: 'boolean', doc: 'Wait until the service has ingested or refused it.' },
   timeout: { type: 'string', value: 'TIME', doc: 'Longest wait, such as 90s or 10m. Default 15m.' },
 } as const;
 
 /** Asks for the operation, until it is final when `--wait` is given; shows it and tells the exit code. */
-export async function showOperation(invocation: Invocation, id: string): Promise<ExitCode> {
+async function showOperation(invocation: Invocation, id: string): Promise<ExitCode> {
   const { deps, api, values, json } = invocation;
   const timeoutMs = parseDuration(text(values, 'timeout') ?? '15m');
   if (timeoutMs === undefined) {

@@ -11,7 +11,7 @@ export const entityName = (doc: string) =>
     expected: 'names have letters, digits, spaces, _ . - and at most 1024 characters',
   });
 
-export const mappingKinds = ['csv', 'json', 'avro', 'parquet', 'orc', 'w3clogfile'] as const;
+const mappingKinds = ['csv', 'json', 'avro', 'parquet', 'orc', 'w3clogfile'] as const;
 
 const transformations = [
   'PropertyBagArrayToDictionary',
@@ -110,7 +110,7 @@ const batchingSpan = policyTimeSpan('Longest wait before a batch is ingested, 00
 );
 
 /** Policies that `apply` sets; every other is refused by name. */
-export const policiesSchema = z
+const policiesSchema = z
   .object({
     streamingIngestion: z.boolean({ error: 'write true or false' }).optional().meta({
       description: 'Streaming ingestion for the table; the cluster must have it too.',

@@ -1,5 +1,5 @@
 /** What stands where a secret was. */
-export const hidden = '***';
+const hidden = '***';
 
 /** Longest text that leaves the process in a log line, in characters. */
 const maxTextLength = 4096;
