@@ -12,9 +12,10 @@ import type { BatchTimes } from './ladder.js';
 import { createLadder } from './ladder.js';
 import { createLetterBox } from './letter-box.js';
 import { createRouter } from './route.js';
+import type { SchemaResolver } from './schema-resolver.js';
 import { createIngestTelemetry } from './telemetry.js';
 import type { Transformer } from './transformer.js';
-import type { Envelope, Sink } from './types.js';
+import type { Envelope, Sink, Target } from './types.js';
 
 /** Flushes at once of one pipeline, all its targets together. */
 const MAX_FLUSHES = 16;
@@ -46,6 +47,9 @@ export interface EventIngestDeps {
   /** Ends every wait of one invocation; well under the app's `functionTimeout`. */
   readonly handlerDeadlineMs: number;
   readonly transformer?: Transformer;
+  readonly schemas?: SchemaResolver;
+  /** Fields that a delimited row of the target must have, where that is known. */
+  readonly declaredFields?: (target: Target) => number | undefined;
 }
 
 /** The use case of an event source. */
@@ -70,6 +74,9 @@ export function createEventIngest(deps: EventIngestDeps): EventIngest {
   const router = createRouter(source.route);
   const encoders = createEncoders({
     route: source.route,
+    router,
+    ...(deps.schemas === undefined ? {} : { schemas: deps.schemas }),
+    ...(deps.declaredFields === undefined ? {} : { declaredFields: deps.declaredFields }),
     onOversized: () => telemetry.add('oversizedValues', 1),
   });
   const shared = { ...deps, telemetry, letterBox, batcher, router, encoders };
