@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { gzipBytes } from '../formats/gzip.js';
 import { KfError } from '../runtime/errors.js';
+import { toPlainJson } from '../runtime/plain-json.js';
 import type { BlobStore } from '../storage/ports.js';
 import { idOfBlob } from './ids.js';
 import type { Shipment } from './ports.js';
@@ -40,7 +41,7 @@ export async function encodeOrigins(facts: OriginsFacts, origins: Iterable<Origi
   let lines = [JSON.stringify(facts)];
   let chars = 0;
   for (const origin of origins) {
-    const line = JSON.stringify(origin);
+    const line = toPlainJson(origin);
     lines.push(line);
     chars += line.length;
     if (chars < PART_CHARS) continue;

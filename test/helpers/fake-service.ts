@@ -35,10 +35,18 @@ export function createFakeService(options: FakeServiceOptions): FakeService {
   const ingest = (item: Taken): SourceStatus => {
     const body = options.blobs.resolve(item.url);
     if (body === undefined) {
-      return { sourceId: item.sourceId, state: 'failed', failure: 'permanent', errorCode: 'Download_SourceNotFound' };
+      return {
+        sourceId: item.sourceId,
+        state: 'failed',
+        failure: 'permanent',
+        errorCode: 'Download_SourceNotFound',
+      };
     }
     const raw = body[0] === 0x1f && body[1] === 0x8b ? gunzipSync(body) : body;
-    const lines = raw.toString().split('\n').filter((line) => line !== '');
+    const lines = raw
+      .toString()
+      .split('\n')
+      .filter((line) => line !== '');
     const verdict = options.judge?.(lines, item.sourceId);
     if (verdict !== undefined) return { sourceId: item.sourceId, ...verdict };
     rows.push(...lines);
@@ -54,7 +62,10 @@ export function createFakeService(options: FakeServiceOptions): FakeService {
       if (refused !== undefined) throw refused;
       submits.push(request);
       const operationId = `operation-${submits.length}`;
-      taken.set(operationId, request.blobs.map((blob) => ({ ...blob, request, status: undefined })));
+      taken.set(
+        operationId,
+        request.blobs.map((blob) => ({ ...blob, request, status: undefined })),
+      );
       return { path: 'rest', operationId, database: request.database, table: request.table };
     },
     status: async (operation, sourceIds) => {
