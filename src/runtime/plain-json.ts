@@ -4,10 +4,12 @@
  */
 export function toPlainJson(value: unknown): string {
   const open: unknown[] = [];
-  return JSON.stringify(value, function (this: unknown, _key, item: unknown) {
+  return JSON.stringify(value, function (this: unknown, key, item: unknown) {
+    // Buffers turn themselves into lists of numbers before they come here.
+    const raw = (this as Record<string, unknown>)[key];
+    if (raw instanceof Uint8Array) return Buffer.from(raw).toString('base64');
     if (typeof item === 'bigint') return String(item);
     if (item === null || typeof item !== 'object') return item;
-    if (item instanceof Uint8Array) return Buffer.from(item).toString('base64');
     while (open.length > 0 && open.at(-1) !== this) open.pop();
     if (open.includes(item)) return undefined;
     open.push(item);
