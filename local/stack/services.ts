@@ -1,5 +1,6 @@
 import { type Azurite, startAzurite } from '../shared/azurite.js';
 import { LocalError } from '../shared/errors.js';
+import { waitUntilHealthy } from './health.js';
 import type { StackPorts } from './options.js';
 import { APP_ROOT, type Environment, type Part, runToEnd, startPart } from './part.js';
 
@@ -83,7 +84,9 @@ export async function startServices(options: ServicesOptions): Promise<Endpoints
     onLog,
   });
   await running.add('the Functions host', host.child);
-  return describe(azurite, { hubs, kusto, host });
+  const endpoints = describe(azurite, { hubs, kusto, host });
+  await waitUntilHealthy(endpoints.functions);
+  return endpoints;
 }
 
 function startStorage(port: number): Promise<Azurite> {
