@@ -47,7 +47,7 @@ function tableReference(name: string): Syntax {
   return { kind: 'NameReference', role: '', text: '', start: 0, end: name.length, children: [token], source };
 }
 
-function sourcesOf(node: Syntax, env: Env, fuzzy: boolean): Source[] {
+function sourcesOf(node: Syntax, env: Env, { fuzzy, before }: { fuzzy: boolean; before: number }): Source[] {
   const sources: Source[] = [];
   elements(node, 'Expressions').forEach((item, index) => {
     if (isWildcard(item)) {
@@ -63,7 +63,7 @@ function sourcesOf(node: Syntax, env: Env, fuzzy: boolean): Source[] {
     const name = named ? sourceText(inner.kind === 'PathExpression' ? need(inner, 'Selector') : inner) : '';
     try {
       const rel = env.session.binder.table(item, env);
-      sources.push({ rel, name: name === '' ? `union_arg${index}` : name });
+      sources.push({ rel, name: name === '' ? `union_arg${before + index}` : name });
     } catch (error) {
       if (!fuzzy || !(error instanceof KustoError) || error.innerCode !== 'SEM0100') throw error;
     }
@@ -151,11 +151,9 @@ const PARAMETERS = ['kind', 'withsource', 'with_source', 'isfuzzy'];
 
 function bindUnion(first: readonly Source[], node: Syntax, env: Env): Rel {
   const parameters = operatorParameters(node, 'union', PARAMETERS);
-  const rest = sourcesOf(
-    node,
-    { ...env, columns: [], operator: 'union' },
-    parameters.get('isfuzzy') === 'true',
-  );
+  const fuzzy = parameters.get('isfuzzy') === 'true';
+  const inside = { ...env, columns: [], operator: 'union' };
+  const rest = sourcesOf(node, inside, { fuzzy, before: first.length });
   return united([...first, ...rest], parameters);
 }
 
