@@ -1,12 +1,14 @@
 import type { Catalog } from '../catalog/types.js';
+import { notSupported } from '../errors.js';
 import { concatColumns } from '../store/concat.js';
 import type { RowSet } from '../store/types.js';
 import { parseDatetime } from '../values/datetime-parse.js';
 import { queryBinder } from './bind/binder.js';
-import { type Env, Scope, type Session } from './bind/env.js';
-import { bindStatements, type SetOptions } from './bind/statements.js';
+import { type CursorOptions, type Env, Scope, type Session } from './bind/env.js';
+import { bindStatements, setOptions } from './bind/statements.js';
 import { limitExceeded } from './failures.js';
 import { parseQuery } from './parser/parse.js';
+import type { Syntax } from './parser/syntax.js';
 import type { Batch, Rel, Run } from './plan/types.js';
 import { createRun, timeoutOf } from './run.js';
 import type { QueryEngine, QueryRequest, QueryResult } from './types.js';
@@ -87,45 +89,63 @@ function queryText(request: QueryRequest): string {
 }
 
 function nowOf(option: unknown, catalog: Catalog): bigint {
+  if (typeof option === 'bigint') return option;
   const ticks = typeof option === 'string' ? parseDatetime(option.replace(/^datetime\((.*)\)$/, '$1')) : null;
   return ticks ?? catalog.now();
 }
 
-function createSession(request: QueryRequest, catalog: Catalog, text: string): Session {
+/** Options that would change the rows of an answer and are not implemented. */
+const REFUSED_OPTIONS = ['query_datetimescope_column', 'query_datetimescope_from', 'query_datetimescope_to'];
+
+/** Options of the request, over those of `set` statements, by lower-case name. */
+function mergedOptions(request: QueryRequest, root: Syntax): ReadonlyMap<string, unknown> {
+  const given = Object.entries(request.options ?? {}).filter(
+    ([, value]) => value !== undefined && value !== null,
+  );
+  const options = new Map([
+    ...setOptions(root),
+    ...given.map(([name, value]) => [name.toLowerCase(), value] as const),
+  ]);
+  for (const name of REFUSED_OPTIONS) if (options.has(name)) throw notSupported(`option '${name}'`);
+  return options;
+}
+
+function cursorsOf(options: ReadonlyMap<string, unknown>, now: bigint): CursorOptions {
+  const text = (name: string) => (options.has(name) ? String(options.get(name)) : undefined);
+  return {
+    current: text('query_cursor_current') ?? now.toString(),
+    after: text('query_cursor_after_default'),
+    beforeOrAt: text('query_cursor_before_or_at_default'),
+  };
+}
+
+function createSession(
+  request: QueryRequest,
+  catalog: Catalog,
+  options: ReadonlyMap<string, unknown>,
+): Session {
+  const bodies = catalog.functions(request.database).map((fn) => fn.body);
   return {
     catalog,
     binder: queryBinder,
-    now: nowOf(request.options?.['query_now'], catalog),
+    now: nowOf(options.get('query_now'), catalog),
+    cursors: cursorsOf(options, catalog.now()),
     input: request.input,
     parameters: request.parameters ?? {},
-    usesExtents: EXTENT_WORDS.test(text) || storedTextUsesExtents(request.database, catalog),
+    usesExtents: [request.text, ...bodies].some((text) => EXTENT_WORDS.test(text)),
     preparations: [],
     visualization: undefined,
     usedCursor: false,
   };
 }
 
-function storedTextUsesExtents(database: string, catalog: Catalog): boolean {
-  return catalog.functions(database).some((fn) => EXTENT_WORDS.test(fn.body));
-}
-
 async function execute(request: QueryRequest, catalog: Catalog): Promise<QueryResult> {
-  const text = queryText(request);
-  const session = createSession(request, catalog, text);
-  const env: Env = {
-    session,
-    scope: new Scope(),
-    database: request.database,
-    operator: 'query',
-    columns: [],
-    depth: 0,
-  };
-  const set: SetOptions = new Map();
-  const results = bindStatements(parseQuery(text), env, set);
-  const options = new Map<string, unknown>([
-    ...Object.entries(request.options ?? {}).map(([name, value]) => [name.toLowerCase(), value] as const),
-    ...set,
-  ]);
+  const root = parseQuery(queryText(request));
+  const options = mergedOptions(request, root);
+  const session = createSession(request, catalog, options);
+  const { database } = request;
+  const env: Env = { session, scope: new Scope(), database, operator: 'query', columns: [], depth: 0 };
+  const results = bindStatements(root, env);
   const run = createRun(timeoutOf(options.get('servertimeout')), request.signal);
   await run.pause();
   for (const prepare of session.preparations) await prepare(run);
@@ -135,6 +155,7 @@ async function execute(request: QueryRequest, catalog: Catalog): Promise<QueryRe
   return {
     tables,
     ...(session.visualization === undefined ? {} : { visualization: session.visualization }),
+    ...(session.usedCursor ? { cursor: session.cursors.current } : {}),
   };
 }
 

@@ -18,6 +18,8 @@ export interface QueryResult {
   readonly tables: readonly RowSet[];
   /** What `render` asked for, passed through to `@ExtendedProperties`. */
   readonly visualization?: Readonly<Record<string, unknown>>;
+  /** The database cursor, when the query used cursor functions: the `Cursor` row of `@ExtendedProperties`. */
+  readonly cursor?: string;
 }
 
 export interface QueryEngine {

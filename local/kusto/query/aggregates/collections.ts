@@ -144,13 +144,24 @@ class DistinctAccumulator implements Accumulator {
   private readonly encoder: KeyEncoder;
   private readonly pairs = new Set<number>();
   private readonly counts = new Doubles();
+  /** So far all rows were of one group and counted, so the encoder alone knows the answer. */
+  private simple = true;
 
   constructor(type: ScalarType) {
     this.encoder = new KeyEncoder(type);
   }
 
+  private leaveSimple(): void {
+    this.simple = false;
+    const nullCode = this.encoder.find(null);
+    for (let code = 0; code < this.encoder.size; code++) if (code !== nullCode) this.pairs.add(code);
+    this.counts.room(1)[0] = this.pairs.size;
+  }
+
   add(groups: Groups, [vector, condition]: readonly Vector[]): void {
+    if (this.simple && (groups.count > 1 || condition !== undefined)) this.leaveSimple();
     const codes = this.encoder.encode(vector!);
+    if (this.simple) return;
     const nullCode = this.encoder.find(null);
     const counts = this.counts.room(groups.count);
     const { ids } = groups;
@@ -165,7 +176,8 @@ class DistinctAccumulator implements Accumulator {
   }
 
   result(_output: number, group: number): Cell {
-    return BigInt(this.counts.at(group));
+    if (!this.simple) return BigInt(this.counts.at(group));
+    return BigInt(this.encoder.size - (this.encoder.find(null) >= 0 ? 1 : 0));
   }
 }
 

@@ -12,6 +12,10 @@ export interface UserFunction {
   readonly database: string;
 }
 
+function isView(fn: UserFunction): boolean {
+  return fn.declaration.children.some((part) => part.role === 'ViewKeyword');
+}
+
 export type Binding =
   | { readonly kind: 'scalar'; readonly expr: Expr }
   | { readonly kind: 'table'; readonly rel: Rel }
@@ -33,6 +37,12 @@ export class Scope {
   set(name: string, binding: Binding): void {
     this.names.set(name, binding);
   }
+
+  /** Names of functions declared with `view`, which wildcards of `union` include. */
+  views(): string[] {
+    const own = [...this.names].filter(([, binding]) => binding.kind === 'function' && isView(binding.fn));
+    return [...(this.parent?.views() ?? []), ...own.map(([name]) => name)];
+  }
 }
 
 /** Answer of an expression whose nature only binding tells. */
@@ -43,6 +53,14 @@ export interface Binder {
   scalar(node: Syntax, env: Env): Expr;
   table(node: Syntax, env: Env): Rel;
   any(node: Syntax, env: Env): Bound;
+}
+
+export interface CursorOptions {
+  /** What `cursor_current()` gives. */
+  readonly current: string;
+  /** What `cursor_after()` and `cursor_before_or_at()` take when they are called without a cursor. */
+  readonly after: string | undefined;
+  readonly beforeOrAt: string | undefined;
 }
 
 /** What one query execution shares. */
@@ -61,6 +79,8 @@ export interface Session {
   readonly preparations: ((run: Run) => Promise<void>)[];
   /** What `render` asked for. */
   visualization: Readonly<Record<string, unknown>> | undefined;
+  /** Values of the options `query_cursor_*`. */
+  readonly cursors: CursorOptions;
   /** The query called `cursor_current()` or filtered by a cursor. */
   usedCursor: boolean;
 }

@@ -53,7 +53,7 @@ siteFunctions.set('ago', (args, env) => {
 /** A cursor is the decimal text of ticks; the empty text stands before everything. */
 siteFunctions.set('cursor_current', (_args, env) => {
   env.session.usedCursor = true;
-  return constantExpr('string', env.session.now.toString());
+  return constantExpr('string', env.session.cursors.current);
 });
 siteFunctions.set('current_cursor', siteFunctions.get('cursor_current')!);
 
@@ -63,14 +63,26 @@ function cursorTicks(text: string): bigint {
   return BigInt(text);
 }
 
-function cursorFilter(keep: (ingested: bigint, cursor: bigint) => boolean): SiteFunction {
+interface CursorRule {
+  readonly fallback: 'after' | 'beforeOrAt';
+  readonly keep: (ingested: bigint, cursor: bigint) => boolean;
+}
+
+function cursorArgument(args: readonly Syntax[], env: Env, fallback: CursorRule['fallback']): Expr {
+  const [given] = args;
+  if (given !== undefined) return castExpr(env.session.binder.scalar(given, env), 'string');
+  const cursor = env.session.cursors[fallback];
+  if (cursor === undefined)
+    throw semanticError('SEM0099', 'A cursor function needs a cursor or a default by option');
+  return constantExpr('string', cursor);
+}
+
+function cursorFilter({ fallback, keep }: CursorRule): SiteFunction {
   return (args, env) => {
     env.session.usedCursor = true;
-    const cursor = env.session.binder.scalar(args[0]!, env);
-    const time = extentProperty(0)([], env);
     return rowExpr(
       'bool',
-      [time, castExpr(cursor, 'string')],
+      [extentProperty(0)([], env), cursorArgument(args, env, fallback)],
       (ingested, text) => ingested !== null && keep(ingested as bigint, cursorTicks(text as string)),
       { strict: false },
     );
@@ -79,11 +91,11 @@ function cursorFilter(keep: (ingested: bigint, cursor: bigint) => boolean): Site
 
 siteFunctions.set(
   'cursor_after',
-  cursorFilter((ingested, cursor) => ingested > cursor),
+  cursorFilter({ fallback: 'after', keep: (ingested, cursor) => ingested > cursor }),
 );
 siteFunctions.set(
   'cursor_before_or_at',
-  cursorFilter((ingested, cursor) => ingested <= cursor),
+  cursorFilter({ fallback: 'beforeOrAt', keep: (ingested, cursor) => ingested <= cursor }),
 );
 
 function columnIfExists(args: readonly Syntax[], env: Env): Expr {

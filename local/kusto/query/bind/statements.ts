@@ -64,18 +64,27 @@ function bindParameters(statement: Syntax, env: Env): void {
 }
 
 /** Options that `set` statements give, by lower-case name. */
-export type SetOptions = Map<string, unknown>;
+export type SetOptions = ReadonlyMap<string, unknown>;
 
-function setOption(statement: Syntax, options: SetOptions): void {
-  const name = nameOf(need(statement, 'Name')).toLowerCase();
+function optionValue(statement: Syntax): unknown {
   const clause = child(statement, 'ValueClause');
   const value = clause && child(clause, 'Value');
-  const literal = value && literalOf(value);
-  options.set(name, clause === undefined ? true : (literal?.value ?? (value ? firstToken(value) : true)));
+  if (value === undefined) return true;
+  const literal = literalOf(value);
+  return literal === undefined ? firstToken(value) : literal.value;
+}
+
+/** Options of the `set` statements of a query. */
+export function setOptions(root: Syntax): SetOptions {
+  return new Map(
+    elements(root, 'Statements')
+      .filter((statement) => statement.kind === 'SetOptionStatement')
+      .map((statement) => [nameOf(need(statement, 'Name')).toLowerCase(), optionValue(statement)]),
+  );
 }
 
 /** Binds the statements of a query in order; answers its tabular statements. */
-export function bindStatements(root: Syntax, env: Env, options: SetOptions): Rel[] {
+export function bindStatements(root: Syntax, env: Env): Rel[] {
   const results: Rel[] = [];
   for (const statement of elements(root, 'Statements')) {
     switch (statement.kind) {
@@ -83,7 +92,6 @@ export function bindStatements(root: Syntax, env: Env, options: SetOptions): Rel
         bindLet(statement, env);
         break;
       case 'SetOptionStatement':
-        setOption(statement, options);
         break;
       case 'QueryParametersStatement':
         bindParameters(statement, env);

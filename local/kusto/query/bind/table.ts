@@ -2,8 +2,9 @@ import { notSupported } from '../../errors.js';
 import { constantValue } from '../expressions/basic.js';
 import { semanticError, unresolvedTable } from '../failures.js';
 import { materialized } from '../operators/materialize.js';
+import { operatorParameters } from '../operators/parameters.js';
 import { printTable } from '../operators/project.js';
-import { operatorName, pipeOperators } from '../operators/registry.js';
+import { operatorName, pipeOperators, withParameters } from '../operators/registry.js';
 import { scanRowSet, scanTable } from '../operators/scan.js';
 import { dataTable, rangeTable } from '../operators/sources.js';
 import { unionSource } from '../operators/union.js';
@@ -102,6 +103,7 @@ function pipe(node: Syntax, env: Env): Bound {
 export function applyOperator(input: Rel, node: Syntax, env: Env): Rel {
   const binder = pipeOperators[node.kind];
   if (binder === undefined) throw notSupported(`operator \`${operatorName(node)}\``);
+  if (!withParameters.has(node.kind)) operatorParameters(node, operatorName(node), []);
   return binder(input, node, { ...env, columns: [] });
 }
 

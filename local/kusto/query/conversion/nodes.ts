@@ -1,6 +1,6 @@
 import type { Cell, Decimal, Dynamic, DynamicNode, ScalarType } from '../../store/types.js';
 import { formatDatetime } from '../../values/datetime.js';
-import { decimalToNumber } from '../../values/decimal.js';
+import { formatDecimal } from '../../values/decimal.js';
 import { dynamicFromNode } from '../../values/dynamic.js';
 import { isDynamicReal, printJson } from '../../values/json.js';
 import { formatTimespan } from '../../values/timespan.js';
@@ -20,7 +20,8 @@ export function nodeOf(type: ScalarType, cell: Cell): DynamicNode {
     case 'real':
       return { real: cell as number };
     case 'decimal':
-      return { real: decimalToNumber(cell as Decimal) };
+      // JSON numbers are read as doubles; text keeps all digits.
+      return formatDecimal(cell as Decimal);
     case 'datetime':
       return formatDatetime(cell as bigint);
     case 'timespan':

@@ -1,9 +1,8 @@
-import { limitExceeded } from '../failures.js';
 import type { Batch, Expr, Vector } from '../plan/types.js';
 import { GroupIndex } from '../vector/encoder.js';
 
-/** Most row pairs a batch of a join may give. */
-export const MAX_JOIN_ROWS = 100_000_000;
+/** Row pairs a join hands on at once. */
+export const PAIR_BATCH_ROWS = 262_144;
 
 export interface RowPairs {
   readonly left: Int32Array;
@@ -13,7 +12,7 @@ export interface RowPairs {
 
 /** Rows of one side by key. Null keys match nothing. */
 export interface JoinIndex {
-  match(keys: readonly Vector[], rows: number, keepUnmatched: boolean): RowPairs;
+  match(keys: readonly Vector[], rows: number, keepUnmatched: boolean): Iterable<RowPairs>;
   /** Rows that have a partner, or that have none. */
   partners(keys: readonly Vector[], rows: number, wantsMatch: boolean): Uint32Array;
 }
@@ -58,37 +57,34 @@ class Chains {
   }
 }
 
-function countPairs(chains: Chains, heads: Int32Array, keepUnmatched: boolean): number {
-  let count = 0;
-  for (const head of heads) {
-    if (head < 0 && keepUnmatched) count++;
-    for (let row = head; row >= 0; row = chains.after(row)) count++;
-    if (count > MAX_JOIN_ROWS)
-      throw limitExceeded(`a join of more than ${MAX_JOIN_ROWS} rows (E_RUNAWAY_QUERY)`);
+/** Row pairs of a batch in slices, so that a key with many partners does not fill the memory. */
+function* pairsOf(chains: Chains, heads: Int32Array, keepUnmatched: boolean): Generator<RowPairs> {
+  let left = new Int32Array(PAIR_BATCH_ROWS);
+  let right = new Int32Array(PAIR_BATCH_ROWS);
+  let at = 0;
+  for (let row = 0; row < heads.length; row++) {
+    let partner = heads[row]!;
+    if (partner < 0 && !keepUnmatched) continue;
+    do {
+      left[at] = row;
+      right[at++] = partner;
+      if (at === PAIR_BATCH_ROWS) {
+        yield { left, right };
+        left = new Int32Array(PAIR_BATCH_ROWS);
+        right = new Int32Array(PAIR_BATCH_ROWS);
+        at = 0;
+      }
+      partner = partner < 0 ? -1 : chains.after(partner);
+    } while (partner >= 0);
   }
-  return count;
+  if (at > 0) yield { left: left.subarray(0, at), right: right.subarray(0, at) };
 }
 
 export function buildIndex(keys: readonly Expr[], batch: Batch): JoinIndex {
   const chains = new Chains(keys, batch);
   return {
     match(vectors, rows, keepUnmatched) {
-      const heads = chains.heads(vectors, rows);
-      const count = countPairs(chains, heads, keepUnmatched);
-      const left = new Int32Array(count);
-      const right = new Int32Array(count);
-      let at = 0;
-      for (let row = 0; row < rows; row++) {
-        if (heads[row]! < 0 && keepUnmatched) {
-          left[at] = row;
-          right[at++] = -1;
-        }
-        for (let partner = heads[row]!; partner >= 0; partner = chains.after(partner)) {
-          left[at] = row;
-          right[at++] = partner;
-        }
-      }
-      return { left, right };
+      return pairsOf(chains, chains.heads(vectors, rows), keepUnmatched);
     },
     partners(vectors, rows, wantsMatch) {
       const heads = chains.heads(vectors, rows);

@@ -123,10 +123,11 @@ async function* pairedRows(plan: JoinPlan, outer: Outer, run: Run, unique: boole
   const seen = unique ? dedupe(plan.keys.left) : undefined;
   for await (const given of plan.left.open(run)) {
     const batch = seen === undefined ? given : takeRows(given, plan.left.schema.length, seen(given));
-    const rows = index.match(evaluate(plan.keys.left, batch), batch.rowCount, outer.left);
-    if (matched !== undefined) for (const row of rows.right) if (row >= 0) matched[row] = 1;
-    if (rows.left.length > 0) yield pairs(plan, { left: batch, right }, rows);
-    await run.pause();
+    for (const rows of index.match(evaluate(plan.keys.left, batch), batch.rowCount, outer.left)) {
+      if (matched !== undefined) for (const row of rows.right) if (row >= 0) matched[row] = 1;
+      yield pairs(plan, { left: batch, right }, rows);
+      await run.pause();
+    }
   }
   if (matched === undefined) return;
   const rest = Int32Array.from({ length: right.rowCount }, (_, row) => row).filter(
@@ -240,7 +241,7 @@ function rightTable(node: Syntax, env: Env): Rel {
 }
 
 export const joinOperator: OperatorBinder = (left, node, env) => {
-  const kind = operatorParameters(node, 'join', ['kind', 'withsource']).get('kind') ?? 'innerunique';
+  const kind = operatorParameters(node, 'join', ['kind']).get('kind') ?? 'innerunique';
   const right = rightTable(node, env);
   return joined({ left, right, keys: joinKeys(need(node, 'ConditionClause'), left, right), kind });
 };

@@ -11,7 +11,6 @@ import { vectorOf } from '../vector/build.js';
 import { type OperatorBinder, visibleColumns } from './define.js';
 import { rowCountArgument, taken } from './filter.js';
 import { fixedTable, materialized } from './materialize.js';
-import { operatorParameters } from './parameters.js';
 import { topOfSorted } from './sort.js';
 import { distinctRows } from './summarize.js';
 
@@ -61,7 +60,6 @@ export const getSchemaOperator: OperatorBinder = (input) => {
 
 /** `as name`: the rows so far get a name the rest of the query may use. */
 export const asOperator: OperatorBinder = (input, node, env) => {
-  operatorParameters(node, 'as', []);
   const rel = materialized(input);
   env.scope.set(nameOf(need(node, 'Name')), { kind: 'table', rel });
   return rel;

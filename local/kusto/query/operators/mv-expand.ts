@@ -62,27 +62,35 @@ interface ExpandPlan {
   readonly asPairs: boolean;
 }
 
-function expandBatch(
-  batch: Batch,
-  plan: ExpandPlan,
-): { rows: Uint32Array; indices: Cell[]; cells: Cell[][] } {
+interface Expanded {
+  readonly rows: number[];
+  readonly indices: Cell[];
+  readonly cells: Cell[][];
+}
+
+/** Rows handed on at once. */
+const SLICE_ROWS = 65_536;
+
+function* expandBatch(batch: Batch, plan: ExpandPlan): Generator<Expanded> {
   const vectors = plan.expansions.map(({ expr }) => expr.evaluate(batch));
-  const rows: number[] = [];
-  const indices: Cell[] = [];
-  const cells: Cell[][] = plan.expansions.map(() => []);
+  const fresh = (): Expanded => ({ rows: [], indices: [], cells: plan.expansions.map(() => []) });
+  let out = fresh();
   for (let row = 0; row < batch.rowCount; row++) {
     const lists = vectors.map((vector) => itemsOf(vector.get(row), plan.asPairs));
-    const longest = Math.max(...lists.map((list) => list?.length ?? 1));
-    const count = Math.min(longest, plan.limit);
+    const count = Math.min(Math.max(...lists.map((list) => list?.length ?? 1)), plan.limit);
     for (let index = 0; index < count; index++) {
-      rows.push(row);
-      indices.push(BigInt(index));
-      lists.forEach((list, position) => {
-        cells[position]!.push(element(list?.[index] ?? null, plan.expansions[position]!.type));
-      });
+      out.rows.push(row);
+      out.indices.push(BigInt(index));
+      for (let position = 0; position < lists.length; position++) {
+        out.cells[position]!.push(element(lists[position]?.[index] ?? null, plan.expansions[position]!.type));
+      }
+      if (out.rows.length >= SLICE_ROWS) {
+        yield out;
+        out = fresh();
+      }
     }
   }
-  return { rows: Uint32Array.from(rows), indices, cells };
+  if (out.rows.length > 0) yield out;
 }
 
 /** Position of the expansion that stands at each output column, or the input column taken. */
@@ -112,22 +120,23 @@ function expanded(plan: ExpandPlan): Rel {
     ordered: plan.input.ordered,
     async *open(run) {
       for await (const batch of inputBatches(plan.input, run, false)) {
-        const { rows, indices, cells } = expandBatch(batch, plan);
-        if (rows.length === 0) continue;
-        const columns: ColumnSource[] = sources.map((source) =>
-          typeof source === 'number'
-            ? () => batch.column(source).take(rows)
-            : () => vectorOf(source.type, cells[plan.expansions.indexOf(source)]!),
-        );
-        if (plan.indexName !== undefined) columns.push(() => vectorOf('long', indices));
-        columns.push(
-          ...hidden.map(
-            ({ index }) =>
-              () =>
-                batch.column(index).take(rows),
-          ),
-        );
-        yield makeBatch(rows.length, columns);
+        for (const slice of expandBatch(batch, plan)) {
+          const columns: ColumnSource[] = sources.map((source) =>
+            typeof source === 'number'
+              ? () => batch.column(source).take(slice.rows)
+              : () => vectorOf(source.type, slice.cells[plan.expansions.indexOf(source)]!),
+          );
+          if (plan.indexName !== undefined) columns.push(() => vectorOf('long', slice.indices));
+          columns.push(
+            ...hidden.map(
+              ({ index }) =>
+                () =>
+                  batch.column(index).take(slice.rows),
+            ),
+          );
+          yield makeBatch(slice.rows.length, columns);
+          await run.pause();
+        }
       }
     },
   };

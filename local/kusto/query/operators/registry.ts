@@ -53,6 +53,17 @@ export const pipeOperators: Readonly<Record<string, OperatorBinder>> = {
   EvaluateOperator: evaluateOperator,
 };
 
+/** Operators that read their parameters themselves; of all others any but hints are refused. */
+export const withParameters: ReadonlySet<string> = new Set([
+  'JoinOperator',
+  'LookupOperator',
+  'MvExpandOperator',
+  'ParseOperator',
+  'ParseWhereOperator',
+  'RenderOperator',
+  'UnionOperator',
+]);
+
 /** The word an operator is called by in a query. */
 export function operatorName(node: Syntax): string {
   return firstToken(node);

@@ -21,15 +21,11 @@ function isWildcard(node: Syntax): boolean {
   return node.kind === 'NameReference' && node.children[0]?.kind === 'WildcardedName';
 }
 
+/** Tables of the database, and the query's own views, whose names fit. */
 function wildcardSources(pattern: string, env: Env): Source[] {
-  return env.session.catalog
-    .tables(env.database)
-    .filter((table) => matchesWildcard(pattern, table.name))
-    .map((table) => ({
-      rel: env.session.binder.any(tableReference(table.name), env) as { rel: Rel },
-      name: table.name,
-    }))
-    .map(({ rel, name }) => ({ rel: rel.rel, name }));
+  const tables = env.session.catalog.tables(env.database).map((table) => table.name);
+  const names = [...env.scope.views(), ...tables].filter((name) => matchesWildcard(pattern, name));
+  return names.map((name) => ({ rel: env.session.binder.table(tableReference(name), env), name }));
 }
 
 /** A reference to a table by name, as the parser would have made it. */
@@ -91,12 +87,16 @@ function outerColumns(sources: readonly Source[]): OutputColumn[] {
     }
   }
   order.sort((a, b) => Number(a.hidden) - Number(b.hidden));
-  const maker = new NameMaker();
+  const clashes = (name: string) => types.get(name)!.length > 1;
+  const maker = new NameMaker(order.map(({ name }) => name).filter((name) => !clashes(name)));
   return order
-    .map((column) => ({ ...column, clashes: types.get(column.name)!.length > 1 }))
     .sort((a, b) => firstPosition(order, a.name) - firstPosition(order, b.name))
-    .map(({ name, type, hidden, clashes }) => ({
-      column: { name: maker.unique(clashes ? `${name}_${type}` : name), type, ...(hidden ? { hidden } : {}) },
+    .map(({ name, type, hidden }) => ({
+      column: {
+        name: clashes(name) ? maker.unique(`${name}_${type}`) : name,
+        type,
+        ...(hidden ? { hidden } : {}),
+      },
       name,
     }));
 }

@@ -27,9 +27,7 @@ function numbersOrder(values: ArrayLike<number>): RowOrder {
     const y = values[b]!;
     if (x < y) return -1;
     if (x > y) return 1;
-    if (x === y) return 0;
-    // NaN stands before every number.
-    return Number.isNaN(x) ? (Number.isNaN(y) ? 0 : -1) : 1;
+    return 0;
   };
 }
 
@@ -66,10 +64,22 @@ function orderOf(vector: Vector): RowOrder {
   return (a, b) => compareCells(vector.type, vector.get(a), vector.get(b));
 }
 
+/** NaN stands beside the nulls, between them and the numbers. */
+function withNaN(column: RealColumn, order: RowOrder, before: number): RowOrder {
+  const { values } = column;
+  if (!values.some(Number.isNaN)) return order;
+  return (a, b) => {
+    if (Number.isNaN(values[a]!)) return Number.isNaN(values[b]!) ? 0 : before;
+    return Number.isNaN(values[b]!) ? -before : order(a, b);
+  };
+}
+
 function withNulls(key: SortKey): RowOrder {
   const { vector, descending, nullsFirst } = key;
   const plain = orderOf(vector);
-  const directed: RowOrder = descending ? (a, b) => -plain(a, b) : plain;
+  const before = nullsFirst ? -1 : 1;
+  const turned: RowOrder = descending ? (a, b) => -plain(a, b) : plain;
+  const directed = vector instanceof RealColumn ? withNaN(vector, turned, before) : turned;
   const mask = 'nulls' in vector ? (vector.nulls as Uint8Array | undefined) : undefined;
   const isNull =
     'nulls' in vector ? (row: number) => isNullAt(mask, row) : (row: number) => vector.isNull(row);
@@ -80,7 +90,6 @@ function withNulls(key: SortKey): RowOrder {
   ) {
     return directed;
   }
-  const before = nullsFirst ? -1 : 1;
   return (a, b) => {
     if (isNull(a)) return isNull(b) ? 0 : before;
     return isNull(b) ? -before : directed(a, b);
@@ -140,6 +149,7 @@ export async function sortedRows(count: number, order: RowOrder, run: Run): Prom
   let rows = Uint32Array.from({ length: count }, (_, row) => row);
   for (let from = 0; from < count; from += INSERTION_RUN) {
     insertionSort(rows, { from, to: Math.min(from + INSERTION_RUN, count) }, order);
+    if (from % MERGE_STRETCH === 0) await run.pause();
   }
   let spare = new Uint32Array(count);
   for (let width = INSERTION_RUN; width < count; width *= 2) {
