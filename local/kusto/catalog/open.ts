@@ -20,7 +20,7 @@ const JOURNAL = 'catalog.journal';
 const EXTENTS = 'extents';
 
 /** A catalogue and the end of its journal. */
-export interface OpenCatalog {
+interface OpenCatalog {
   readonly catalog: CatalogStore;
   /** Latest time of any extent, ticks. */
   readonly latest: bigint;

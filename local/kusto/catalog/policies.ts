@@ -14,7 +14,7 @@ const BYTES_PER_MB = 1024 * 1024;
 type Fields = Readonly<Record<string, unknown>>;
 
 /** The members of a policy's JSON object; anything else has none. */
-export function policyFields(policies: Policies | undefined, name: string): Fields | undefined {
+function policyFields(policies: Policies | undefined, name: string): Fields | undefined {
   const value = policies?.get(name);
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
 }

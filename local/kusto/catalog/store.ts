@@ -28,7 +28,7 @@ import type {
 const MAX_FAILURES = 10_000;
 
 /** What makes changes outlive the process. */
-export interface Durability {
+interface Durability {
   /** Resolves when the changes are on disk. Calls are made in the order the changes took effect. */
   record(changes: readonly Change[]): Promise<void>;
   /** Writes an extent's columns. @returns the name of their file. */
@@ -37,7 +37,7 @@ export interface Durability {
   removeFiles(files: readonly string[]): Promise<void>;
 }
 
-export interface Plan<T> {
+interface Plan<T> {
   readonly changes: readonly Change[];
   readonly result: T;
 }
@@ -57,7 +57,7 @@ export interface CatalogStore extends Catalog {
   failures(): readonly IngestionFailure[];
 }
 
-export interface CatalogOptions {
+interface CatalogOptions {
   readonly clock: EngineClock;
   readonly initial?: CatalogState;
   readonly durability?: Durability;

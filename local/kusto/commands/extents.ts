@@ -18,7 +18,7 @@ const DROPPED = columns('ExtentId:guid, TableName, CreatedOn:datetime');
 const CONTAINER = '00000000-0000-0000-0000-000000000001';
 
 /** An extent and where it is. */
-export interface Placed {
+interface Placed {
   readonly table: Table;
   readonly extent: Extent;
 }
@@ -290,7 +290,7 @@ const dropMany: CommandDefinition = {
 };
 
 /** The column `ExtentId` of a result. */
-export function extentIds(rows: RowSet): string[] {
+function extentIds(rows: RowSet): string[] {
   const at = rows.schema.findIndex(({ name }) => name === 'ExtentId');
   const column = rows.columns[at];
   if (column === undefined) {

@@ -9,7 +9,7 @@ import type { CommandContext } from './types.js';
 const INGEST_BY = 'ingest-by:';
 
 /** What ingestion properties say about the extents to make. */
-export interface ExtentOptions {
+interface ExtentOptions {
   readonly tags: readonly string[];
   readonly createdOn: bigint | undefined;
   /** Values without their `ingest-by:` prefix; one of them on the table means: nothing to do. */
@@ -59,7 +59,7 @@ export interface TableChange {
   readonly drop: readonly string[];
 }
 
-export interface Commit {
+interface Commit {
   readonly database: string;
   readonly table: string;
   readonly options: ExtentOptions;

@@ -38,12 +38,32 @@ export function syntaxError(message: string, text: string, offset: number): Kust
   });
 }
 
-const HIDDEN_LITERAL = /\bh(@?)("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')/gi;
+const HIDDEN_LITERAL = /(?<![\w'"])h(?=@?['"]|```|~~~)/gi;
 const SIGNATURE = /\b(sig=|accountkey=)[^&"'\s;]+/gi;
+/** Logs keep this much of a command's or query's text. */
+const MAX_LOGGED_CHARS = 64 * 1024;
 
-/** The text as logs may keep it: hidden literals and signatures are masked. */
+/** The text as logs may keep it: cut to a length, hidden literals and signatures masked. */
 export function withoutSecrets(text: string): string {
-  return text.replace(HIDDEN_LITERAL, "h'****'").replace(SIGNATURE, '$1****');
+  const head = text.slice(0, MAX_LOGGED_CHARS);
+  let kept = '';
+  let at = 0;
+  for (const { index } of head.matchAll(HIDDEN_LITERAL)) {
+    if (index >= at) {
+      kept += `${head.slice(at, index)}h'****'`;
+      at = endOfLiteral(head, index);
+    }
+  }
+  return (kept + head.slice(at)).replace(SIGNATURE, '$1****');
+}
+
+/** Where a literal ends; the end of the text for one that does not. */
+function endOfLiteral(text: string, start: number): number {
+  try {
+    return readLiteral(text, start)?.end ?? text.length;
+  } catch {
+    return text.length;
+  }
 }
 
 /** Offset of the first character after white space and `//` comments. */

@@ -7,7 +7,7 @@ const FILE = 'operations.jsonl';
 const MAX_KEPT_UPDATES = 20_000;
 
 /** Updates of earlier runs and a place for new ones. */
-export interface OperationsLog {
+interface OperationsLog {
   readonly earlier: readonly OperationUpdate[];
   readonly onUpdate: (update: OperationUpdate) => void;
   close(): Promise<void>;

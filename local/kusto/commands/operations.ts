@@ -9,11 +9,11 @@ const MAX_UPDATES = 20_000;
 /** Finished operations whose result `.show operation id details` still has. */
 const MAX_RESULTS = 1_000;
 /** With ids only operations younger than this are found. */
-export const OPERATION_LIFETIME_MS = 6 * 3600 * 1000;
+const OPERATION_LIFETIME_MS = 6 * 3600 * 1000;
 /** The log of all updates reaches back this far. */
-export const OPERATION_LOG_MS = 14 * 24 * 3600 * 1000;
+const OPERATION_LOG_MS = 14 * 24 * 3600 * 1000;
 
-export type OperationState = 'InProgress' | 'Completed' | 'Failed' | 'Canceled' | 'Abandoned';
+type OperationState = 'InProgress' | 'Completed' | 'Failed' | 'Canceled' | 'Abandoned';
 
 /** One line of the operations log. */
 export interface OperationUpdate {
@@ -29,7 +29,7 @@ export interface OperationUpdate {
   readonly principal: string;
 }
 
-export interface OperationRequest {
+interface OperationRequest {
   readonly kind: string;
   readonly text: string;
   readonly database: string;
@@ -37,7 +37,7 @@ export interface OperationRequest {
   readonly activityId: string;
 }
 
-export interface OperationsOptions {
+interface OperationsOptions {
   readonly clock: EngineClock;
   readonly faults: Faults;
   /** Updates of earlier runs, oldest first. */

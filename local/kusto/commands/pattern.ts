@@ -11,7 +11,7 @@ interface Entry<D> {
   readonly definition: D;
 }
 
-export interface Found<D> extends Matched {
+interface Found<D> extends Matched {
   readonly definition: D;
 }
 

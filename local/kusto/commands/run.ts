@@ -19,7 +19,7 @@ import type { CommandContext, CommandDefinition, CommandPlan, CommandRequest, Se
 const MAX_NESTING = 8;
 const OPERATION_ID = columns('OperationId:guid');
 
-export interface RunnerOptions {
+interface RunnerOptions {
   readonly definitions: readonly CommandDefinition[];
   readonly catalog: CatalogStore;
   readonly clock: EngineClock;
@@ -213,5 +213,6 @@ function tailQuery(reader: CommandReader): string {
   if (reader.trySymbol(';')) {
     return reader.rest();
   }
-  throw reader.error(`'${token?.value}' was not expected here`);
+  const what = token?.kind === 'string' ? 'a string' : `'${token?.value}'`;
+  throw reader.error(`${what} was not expected here`);
 }

@@ -86,7 +86,7 @@ export function checkSameTypes(before: readonly ColumnSchema[], wanted: readonly
 }
 
 /** Name as it must be written in KQL. */
-export function quotedName(name: string): string {
+function quotedName(name: string): string {
   return /^[\p{L}_][\p{L}\p{N}_]*$/u.test(name)
     ? name
     : `['${name.replace(/\\/g, '\\\\').replace(/'/g, "\\'")}']`;

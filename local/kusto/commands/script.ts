@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { KustoError } from '../errors.js';
 import type { Cell } from '../store/types.js';
 import { onDatabase } from './entities.js';
+import { withoutSecrets } from './lexer.js';
 import { columns, resultTable } from './results.js';
 import { booleanProperty, checkProperties } from './schema.js';
 import type { CommandContext, CommandDefinition, CommandPlan } from './types.js';
@@ -76,10 +77,13 @@ async function runScript(
   }
   if (hasFailed && mode.throws) {
     const failed = rows.find((row) => row[3] === 'Failed') as Row;
-    throw new KustoError(`The script failed at '${String(failed[2]).slice(0, 200)}': ${failed[4]}`, {
-      status: 400,
-      code: 'BadRequest_DatabaseScript',
-    });
+    throw new KustoError(
+      `The script failed at '${withoutSecrets(String(failed[2])).slice(0, 200)}': ${failed[4]}`,
+      {
+        status: 400,
+        code: 'BadRequest_DatabaseScript',
+      },
+    );
   }
   return rows;
 }

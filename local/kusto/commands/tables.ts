@@ -16,7 +16,7 @@ import {
 import type { CommandContext, CommandDefinition, CommandPlan } from './types.js';
 
 export const WITH_SCHEMA = columns('TableName, Schema, DatabaseName, Folder, DocString');
-export const WITHOUT_SCHEMA = columns('TableName, DatabaseName, Folder, DocString');
+const WITHOUT_SCHEMA = columns('TableName, DatabaseName, Folder, DocString');
 const REMAINING = columns('TableName, DatabaseName');
 const STATUS = columns('Status');
 const TABLE_PROPERTIES = ['docstring', 'folder', 'hidden'];

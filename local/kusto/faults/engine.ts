@@ -31,7 +31,7 @@ const ACTIONS: Readonly<Record<FaultTarget, readonly FaultAction[]>> = {
 };
 
 /** A rule as `GET /faults` shows it. */
-export interface FaultStatus extends FaultRule {
+interface FaultStatus extends FaultRule {
   readonly id: string;
   /** Events that matched, whether or not the rule then fired. */
   readonly matched: number;

@@ -4,9 +4,7 @@ import type { EngineClock, FaultHit } from './types.js';
 const RETRY_AFTER_SECONDS = 1;
 
 /** What becomes of a request that a fault may have struck. */
-export type FaultedOutcome<T> =
-  | { readonly kind: 'answer'; readonly value: T }
-  | { readonly kind: 'drop' | 'hang' };
+type FaultedOutcome<T> = { readonly kind: 'answer'; readonly value: T } | { readonly kind: 'drop' | 'hang' };
 
 /**
  * Does `work` as the fault wants it: not at all, late, or without an answer.

@@ -10,7 +10,7 @@ import type { Principals } from './principals.js';
 
 const MAX_ADMIN_BYTES = 1024 * 1024;
 
-export interface AdminParts {
+interface AdminParts {
   readonly faults: FaultEngine;
   readonly principals: Principals;
   readonly clock: AdjustableClock;

@@ -5,7 +5,7 @@ import { printReal } from '../values/json.js';
 import { formatTimespan } from '../values/timespan.js';
 
 /** JSON text of one cell, exact: longs and decimals keep all their digits, datetimes all seven of theirs. */
-export type CellEncoder = (cell: Cell) => string;
+type CellEncoder = (cell: Cell) => string;
 
 /** Line breaks between JSON tokens would break the one-frame-per-line mode; inside strings JSON has none. */
 function dynamic({ text }: Dynamic): string {

@@ -1,7 +1,7 @@
 import { KustoError } from '../errors.js';
 
 /** Facts of the request that an error body repeats. */
-export interface ErrorContext {
+interface ErrorContext {
   readonly clientRequestId: string;
   readonly activityId: string;
   /** ISO. */

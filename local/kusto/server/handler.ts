@@ -22,7 +22,7 @@ import { encodeV2, frameOptions } from './wire-v2.js';
 
 const DEFAULT_DATABASE = 'NetDefaultDB';
 
-export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+type RequestHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
 /** Answers the engine's and the data-management endpoint's requests. */
 export function createHandler(parts: HandlerParts): RequestHandler {

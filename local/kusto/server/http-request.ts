@@ -63,7 +63,7 @@ export async function readBody(request: IncomingMessage, limitBytes: number): Pr
 }
 
 /** What a command or query request asks for. */
-export interface QueryBody {
+interface QueryBody {
   readonly db: string;
   readonly csl: string;
   readonly options: Readonly<Record<string, unknown>>;

@@ -13,7 +13,7 @@ export interface Listening {
   close(): Promise<void>;
 }
 
-export interface ListenOptions {
+interface ListenOptions {
   readonly port: number;
   readonly handler: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
   /** For the message when the port is taken. */

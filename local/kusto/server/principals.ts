@@ -15,7 +15,7 @@ const IMPLIED: Readonly<Record<Role, readonly Role[]>> = {
 const EVERYWHERE = '*';
 const MAX_PRINCIPALS = 1_000;
 
-export type Grants = Readonly<Record<string, readonly Role[]>>;
+type Grants = Readonly<Record<string, readonly Role[]>>;
 
 const ANYONE: Principal = { name: 'aadapp=local', demand: () => undefined, holds: () => true };
 

@@ -5,7 +5,7 @@ import type { LocalCertificate } from '../../shared/tls.js';
 import type { EngineClock, FaultHit, Faults } from '../faults/types.js';
 import { type Listening, listen } from './listen.js';
 
-export interface StorageProxyOptions {
+interface StorageProxyOptions {
   readonly service: 'blob' | 'queue' | 'table';
   /** Address of the real service with the account: `http://127.0.0.1:10000/devstoreaccount1`. */
   readonly target: string;
@@ -15,7 +15,7 @@ export interface StorageProxyOptions {
   readonly certificate?: LocalCertificate;
 }
 
-export interface StorageProxy {
+interface StorageProxy {
   /** What clients use in place of the target. */
   readonly url: string;
   close(): Promise<void>;

@@ -15,7 +15,7 @@ interface Account {
   readonly urls: StorageUrls;
 }
 
-export interface StorageOptions {
+interface StorageOptions {
   /** Connection string, or Azurite's blob address such as `http://127.0.0.1:10000/devstoreaccount1`. */
   readonly address?: string;
   /** Data directory of the Azurite that is started when there is no address. */

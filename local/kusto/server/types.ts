@@ -81,7 +81,7 @@ export interface ServiceCommand {
   run(request: ServiceCommandRequest): Promise<RowSet>;
 }
 
-export interface ServiceCommandRequest {
+interface ServiceCommandRequest {
   /** Values of the pattern's placeholders. */
   readonly names: Readonly<Record<string, string>>;
   /** Keys in lower case. */

@@ -16,7 +16,7 @@ const EVENT_QUERY_INFO = 4;
 const EVENT_RESOURCES = 5;
 
 /** How the client asked for the frames. */
-export interface FrameOptions {
+interface FrameOptions {
   readonly isProgressive: boolean;
   /** One frame per line. */
   readonly newlines: boolean;

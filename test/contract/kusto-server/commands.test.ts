@@ -266,3 +266,55 @@ test('unknown command is refused by name with a permanent error', async (t) => {
   assert.match(String(error['@message']), /'.export to csv' is not supported by the local engine/);
   assert.equal(error['@permanent'], true);
 });
+
+test('hidden literals and signatures do not reach the log of commands', async (t) => {
+  const server = await startEngine(t);
+  const secrets = [`h'https://x/y?sig=s3cret'`, `h@"a""s3cret"`, `'https://x/y?sv=1&sig=s3cret&se=2'`];
+  for (const literal of secrets) {
+    await assert.rejects(command(server, `.ingest into table T (${literal})`));
+  }
+  const log = await command(server, '.show commands');
+  assert.equal(log.length, 4);
+  assert.ok(!JSON.stringify(log).includes('s3cret'), JSON.stringify(log));
+});
+
+test('read-only request shows and changes nothing', async (t) => {
+  const server = await startEngine(t);
+  const properties = { Options: { request_readonly: true } };
+  const as = (csl: string) => post(server, '/v1/rest/mgmt', { db: 'Samples', csl, properties });
+  assert.equal((await as('.show tables')).status, 200);
+  assert.equal((await as('.create table T (x: int)')).status, 400);
+  assert.deepEqual(await command(server, '.show tables'), []);
+});
+
+test('column dropped and added again starts empty', async (t) => {
+  const server = await startEngine(t, {
+    queryEngine: cannedQueries({ q: [resultTable(columns('a:int, b:string'), [[5, 'old']])] }),
+  });
+  const run = (csl: string) => command(server, csl);
+  await run('.set T <| q');
+  await run('.drop table T columns (b)');
+  await run('.alter-merge table T (b: string, c: long)');
+  const response = await post(server, '/v1/rest/query', { db: 'Samples', csl: 'T' });
+  const { Tables } = (await response.json()) as { Tables: { Rows: unknown[][] }[] };
+  assert.deepEqual(Tables[0]?.Rows, [[5, '', null]]);
+});
+
+test('commands that the parser meets half written are refused with the place', async (t) => {
+  const server = await startEngine(t);
+  for (const csl of [
+    '.create table',
+    '.create table T',
+    '.create table T (a int)',
+    '.create table T (a: nonsense)',
+    '.create table T (a: int, a: long)',
+    '.create table T (a: int) with (nope = 1)',
+    '.show tables details extra',
+    ".alter table T policy merge 'x'",
+    '.show operations notaguid',
+    '.',
+    '..',
+  ]) {
+    await assert.rejects(command(server, csl), /^Error: 400: /, csl);
+  }
+});

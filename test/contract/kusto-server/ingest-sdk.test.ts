@@ -32,7 +32,10 @@ test('official clients ingest queued and streaming, and see their rows', async (
     return [...(result.primaryResults[0]?.rows() ?? [])].map((row) => row.getValueAt(0));
   };
   assert.deepEqual(await until(numbers, (found) => found.length >= 3), [1, 2, 3]);
-  const tagged = await client.execute('Samples', ".show table T extents where tags has 'one' | project RowCount");
+  const tagged = await client.execute(
+    'Samples',
+    ".show table T extents where tags has 'one' | project RowCount",
+  );
   assert.equal(tagged.primaryResults[0]?.rows().next().value?.getValueAt(0), 2);
   const statistics = await client.execute('Samples', '.show streamingingestion statistics');
   const [row] = [...(statistics.primaryResults[0]?.rows() ?? [])].map((one) => one.toJSON<object>());
@@ -41,6 +44,9 @@ test('official clients ingest queued and streaming, and see their rows', async (
     [1, 1],
   );
   await client.execute('Samples', '.ingest inline into table T [10,"q,r"] [11,"s"]');
-  await client.execute('Samples', '.ingest inline into table T with (ignoreFirstRecord = true) <|\na,b\n12,t');
+  await client.execute(
+    'Samples',
+    '.ingest inline into table T with (ignoreFirstRecord = true) <|\na,b\n12,t',
+  );
   assert.deepEqual(await numbers(), [1, 2, 3, 10, 11, 12]);
 });
