@@ -15,7 +15,7 @@ interface StorageProxyOptions {
   readonly certificate?: LocalCertificate;
 }
 
-interface StorageProxy {
+export interface StorageProxy {
   /** What clients use in place of the target. */
   readonly url: string;
   close(): Promise<void>;

@@ -1,11 +1,13 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AZURITE_ACCOUNT, AZURITE_KEY, startAzurite } from '../../shared/azurite.js';
 import { LocalError } from '../../shared/errors.js';
 import type { CertificateFiles, LocalCertificate } from '../../shared/tls.js';
 import type { OpenStorage, StorageParts } from './server.js';
-import { startStorageProxy } from './storage-proxy.js';
-import type { StorageUrls } from './types.js';
+import { type StorageProxy, startStorageProxy } from './storage-proxy.js';
+import type { StorageAccount, StorageUrls } from './types.js';
 
+const PORTS_FILE = 'storage-ports.json';
 const SERVICES = ['blob', 'queue', 'table'] as const;
 
 /** A storage account as a connection string or base address names it. */
@@ -29,35 +31,77 @@ interface StorageOptions {
 /** Opens storage: an Azurite of its own or the one at `address`, with fault proxies before its three services. */
 export async function openStorage(options: StorageOptions, parts: StorageParts): Promise<OpenStorage> {
   const own = options.address === undefined ? await startOwn(options) : undefined;
-  const account = own?.account ?? accountAt(options.address as string);
-  const proxies = await Promise.all(
-    SERVICES.map((service, at) =>
-      startStorageProxy({
-        ...parts,
-        service,
-        target: account.urls[service],
-        port: options.port ? options.port + at : 0,
-        ...(options.certificate !== undefined && { certificate: options.certificate }),
-      }),
-    ),
-  ).catch(async (error: unknown) => {
+  const proxies: StorageProxy[] = [];
+  const close = async () => {
+    await Promise.all(proxies.map((proxy) => proxy.close()));
     await own?.stop();
+  };
+  try {
+    const account = own?.account ?? accountAt(options.address as string);
+    const ports = await proxyPorts(options);
+    for (const [at, service] of SERVICES.entries()) {
+      const certificate = options.certificate && { certificate: options.certificate };
+      const proxy = { ...parts, service, target: account.urls[service], ...certificate };
+      proxies.push(await startOnPort(proxy, ports[at] as WantedPort));
+    }
+    await rememberPorts(options.dataDirectory, proxies);
+    return { account: describe(account, proxies, options.certificate), close };
+  } catch (error) {
+    await close();
     throw error;
-  });
+  }
+}
+
+function describe(
+  { name, key, urls }: Account,
+  proxies: readonly StorageProxy[],
+  certificate: LocalCertificate | undefined,
+): StorageAccount {
   const [blob, queue, table] = proxies.map(({ url }) => url) as [string, string, string];
   return {
-    account: {
-      accountName: account.name,
-      accountKey: account.key,
-      public: { blob, queue, table },
-      direct: account.urls,
-      ...(options.certificate !== undefined && { certificate: options.certificate.certPem }),
-    },
-    close: async () => {
-      await Promise.all(proxies.map((proxy) => proxy.close()));
-      await own?.stop();
-    },
+    accountName: name,
+    accountKey: key,
+    public: { blob, queue, table },
+    direct: urls,
+    ...(certificate !== undefined && { certificate: certificate.certPem }),
   };
+}
+
+/** A port that was asked for, or one that would be good to have again. */
+interface WantedPort {
+  readonly port: number;
+  readonly isAskedFor: boolean;
+}
+
+async function startOnPort(
+  proxy: Omit<Parameters<typeof startStorageProxy>[0], 'port'>,
+  { port, isAskedFor }: WantedPort,
+): Promise<StorageProxy> {
+  try {
+    return await startStorageProxy({ ...proxy, port });
+  } catch (error) {
+    if (isAskedFor || !(error instanceof LocalError) || error.code !== 'PORT_TAKEN') {
+      throw error;
+    }
+    return startStorageProxy({ ...proxy, port: 0 });
+  }
+}
+
+/** With a data directory the ports of the last run: messages still queued hold addresses with them. */
+async function proxyPorts({ port, dataDirectory }: StorageOptions): Promise<readonly WantedPort[]> {
+  if (port) {
+    return SERVICES.map((_, at) => ({ port: port + at, isAskedFor: true }));
+  }
+  const text = await readFile(join(dataDirectory ?? '', PORTS_FILE), 'utf8').catch(() => '[]');
+  const earlier = dataDirectory === undefined ? [] : (JSON.parse(text) as number[]);
+  return SERVICES.map((_, at) => ({ port: earlier[at] ?? 0, isAskedFor: false }));
+}
+
+async function rememberPorts(directory: string | undefined, proxies: readonly StorageProxy[]): Promise<void> {
+  if (directory !== undefined) {
+    const ports = proxies.map(({ url }) => Number(new URL(url).port));
+    await writeFile(join(directory, PORTS_FILE), JSON.stringify(ports));
+  }
 }
 
 async function startOwn({ dataDirectory, certificateFiles }: StorageOptions) {

@@ -186,3 +186,25 @@ test('storage faults strike the calls of the official storage clients, whose sig
     ['twice', 'twice'],
   );
 });
+
+test('restart on the same data gives storage the same addresses and keeps what is in it', async (t) => {
+  const data = await folder(t);
+  const first = await startKusto(t, ['--data', data]);
+  const service = ({ blob }: KustoReady) => {
+    const account = `AccountName=${AZURITE_ACCOUNT};AccountKey=${AZURITE_KEY}`;
+    return BlobServiceClient.fromConnectionString(
+      `DefaultEndpointsProtocol=http;${account};BlobEndpoint=${blob};`,
+    );
+  };
+  const blobs = service(first.ready).getContainerClient('kept');
+  await blobs.create();
+  await blobs.getBlockBlobClient('b').upload('hello', 5);
+  first.child.process.kill('SIGTERM');
+  assert.equal(await first.child.exited, 0);
+  const second = await startKusto(t, ['--data', data]);
+  for (const name of ['blob', 'queue', 'table'] as const) {
+    assert.equal(second.ready[name], first.ready[name]);
+  }
+  const kept = service(second.ready).getContainerClient('kept').getBlockBlobClient('b');
+  assert.equal((await kept.downloadToBuffer()).toString(), 'hello');
+});
