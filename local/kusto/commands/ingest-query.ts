@@ -10,7 +10,7 @@ import { columns, resultTable } from './results.js';
 import { booleanProperty, checkProperties, cslSchema } from './schema.js';
 import { extentBytes } from './show-tables.js';
 import { newTable } from './tables.js';
-import type { CommandContext, CommandDefinition, CommandPlan } from './types.js';
+import type { CommandContext, CommandDefinition, CommandPlan, CommandRequest } from './types.js';
 
 const INGESTED = columns(
   'ExtentId:guid, OriginalSize:long, ExtentSize:long, ColumnSize:long, IndexSize:long, RowCount:long',
@@ -70,7 +70,7 @@ function schemaAfter({ verb, properties }: Target, table: Table, rows: RowSet): 
   return [...table.schema, ...added];
 }
 
-function planFor(target: Target, database: string, rows: RowSet, named: RowSet) {
+function planFor(target: Target, { database, principal }: CommandRequest, rows: RowSet, named: RowSet) {
   const { verb, table: name, properties } = target;
   return (table: Table | undefined): TableChange => {
     if (table !== undefined && verb === 'set') {
@@ -97,6 +97,9 @@ function planFor(target: Target, database: string, rows: RowSet, named: RowSet) 
       docstring: properties.get('docstring') ?? before.docstring,
     };
     const drop = verb === 'set-or-replace' ? (table?.extents ?? []).map(({ id }) => id) : [];
+    if (table === undefined) {
+      principal.own(database, name);
+    }
     const isSame =
       table !== undefined &&
       after.length === table.schema.length &&
@@ -121,6 +124,9 @@ async function ingestQuery(context: CommandContext, target: Target, source: stri
   if (target.verb === 'append' && existing() === undefined) {
     throw entityNotFound('Table', target.table);
   }
+  if (existing() !== undefined) {
+    context.request.principal.demand({ role: 'ingestor', database, table: target.table });
+  }
   const options = extentOptions(target.properties);
   if (alreadyIngested(existing(), options.ifNotExists)) {
     return ingestedRows([]);
@@ -131,7 +137,7 @@ async function ingestQuery(context: CommandContext, target: Target, source: stri
     ...{ database, table: target.table },
     options,
     parts: [{ rows: named, originalSize: sizeOf(rows) }],
-    plan: planFor(target, database, rows, named),
+    plan: planFor(target, context.request, rows, named),
   });
   return ingestedRows(extents);
 }
@@ -168,10 +174,7 @@ function definition(verb: Verb): CommandDefinition {
       const { database } = request;
       const canCreate = verb !== 'append';
       return {
-        access: [
-          { role: 'ingestor', database, table },
-          ...(canCreate ? [{ role: 'user' as const, database }] : []),
-        ],
+        access: [canCreate ? { role: 'user', database } : { role: 'ingestor', database, table }],
         isAsync: flags.has('async'),
         run: (context) => ingestQuery(context, { verb, table, properties }, source),
       };

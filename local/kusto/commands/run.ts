@@ -214,5 +214,5 @@ function tailQuery(reader: CommandReader): string {
     return reader.rest();
   }
   const what = token?.kind === 'string' ? 'a string' : `'${token?.value}'`;
-  throw reader.error(`${what} was not expected here`);
+  throw reader.error(`${what} was not expected here; what it asks for is not supported by the local engine`);
 }

@@ -101,9 +101,15 @@ function defineTables(verb: Verb, wanted: readonly Wanted[], properties: Propert
         const changed = changedTable(verb, before, newTable(database.name, one));
         return verb === 'create' && before !== undefined ? before : withProperties(changed, properties);
       });
-      const changes = after
-        .filter(({ name }) => verb !== 'create' || !database.tables.has(name))
-        .map((value): Change => ({ kind: 'putTable', value }));
+      const added = after.filter(({ name }) => !database.tables.has(name));
+      for (const { name } of added) {
+        request.principal.own(database.name, name);
+      }
+      const changed = verb === 'create' ? added : after;
+      for (const { name } of changed.filter((table) => !added.includes(table))) {
+        request.principal.demand({ role: 'admin', database: database.name, table: name });
+      }
+      const changes = changed.map((value): Change => ({ kind: 'putTable', value }));
       return { changes, result: after };
     });
 }
@@ -165,6 +171,7 @@ const basedOn: CommandDefinition = {
           }
           const model = detailsOf(tableOf(state, request.database, source));
           const value = withProperties({ ...model, name, mappings: [], policies: new Map() }, properties);
+          request.principal.own(request.database, name);
           return { changes: [{ kind: 'putTable', value }], result: value };
         });
         return withSchemaRows([table]);

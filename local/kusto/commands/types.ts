@@ -71,6 +71,8 @@ export interface Principal {
   /** @throws KustoError 403 */
   demand(access: Access): void;
   holds(access: Access): boolean;
+  /** Who creates a table becomes its admin. */
+  own(database: string, table: string): void;
 }
 
 /** What commands work with. */

@@ -48,7 +48,7 @@ function faultError({ action, code, message, id }: FaultHit): KustoError {
       return new KustoError(message ?? `Principal is not authorized (${because})`, {
         status: 403,
         code: code ?? 'Forbidden',
-        type: 'Kusto.DataNode.Exceptions.PrincipalNotAuthorizedException',
+        type: 'Kusto.DataNode.Exceptions.UnauthorizedDatabaseAccessException',
       });
     case 'transient':
       return new KustoError(message ?? `The service is not available now (${because})`, {

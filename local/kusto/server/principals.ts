@@ -17,11 +17,16 @@ const MAX_PRINCIPALS = 1_000;
 
 type Grants = Readonly<Record<string, readonly Role[]>>;
 
-const ANYONE: Principal = { name: 'aadapp=local', demand: () => undefined, holds: () => true };
+const ANYONE: Principal = {
+  name: 'aadapp=local',
+  demand: () => undefined,
+  holds: () => true,
+  own: () => undefined,
+};
 
 /** Which bearer token may do what. While none is set, everything is allowed. */
 export class Principals {
-  readonly #byToken = new Map<string, { readonly name: string; readonly grants: Grants }>();
+  readonly #byToken = new Map<string, { readonly name: string; grants: Grants }>();
   #count = 0;
 
   /** Sets what a token may do, in place of what it could before. `body` is `{token, roles, name?}`. */
@@ -66,6 +71,10 @@ export class Principals {
     return {
       name: found.name,
       holds,
+      own: (database, table) => {
+        const place = `${database}.${table}`;
+        found.grants = { ...found.grants, [place]: [...(found.grants[place] ?? []), 'admin'] };
+      },
       demand: (access) => {
         if (!holds(access)) {
           throw forbidden(found.name, access);
@@ -76,16 +85,23 @@ export class Principals {
 }
 
 function forbidden(name: string, { role, database, table }: Access): KustoError {
+  if (role === 'viewer' && database !== undefined) {
+    return unauthorized(`Principal '${name}' is not authorized to read database '${database}'.`);
+  }
   const place =
     table !== undefined
       ? `table '${table}' of database '${database}'`
       : database !== undefined
         ? `database '${database}'`
         : 'the cluster';
-  return new KustoError(`Principal '${name}' is not authorized: the role '${role}' on ${place} is missing`, {
+  return unauthorized(`Principal '${name}' is not authorized: the role '${role}' on ${place} is missing`);
+}
+
+function unauthorized(message: string): KustoError {
+  return new KustoError(message, {
     status: 403,
     code: 'Forbidden',
-    type: 'Kusto.DataNode.Exceptions.PrincipalNotAuthorizedException',
+    type: 'Kusto.DataNode.Exceptions.UnauthorizedDatabaseAccessException',
   });
 }
 

@@ -49,6 +49,25 @@ test('without principals everything is allowed; with them tokens may do what the
   assert.equal(await statusAs(server, undefined, '.show tables'), 200);
 });
 
+test('who creates a table is its admin, and of no other', async (t) => {
+  const server = await startEngine(t);
+  await command(server, '.create table Old (x: int)');
+  await admin(server, 'POST', '/principals', { token: 'maker', roles: { Samples: ['user'] } });
+  const cases: readonly (readonly [string, number])[] = [
+    ['.create table New (x: int)', 200],
+    ['.alter table New policy streamingingestion enable', 200],
+    ['.create table New ingestion json mapping "M" \'[{"column":"x","path":"$.x"}]\'', 200],
+    ['.alter table Old policy streamingingestion enable', 403],
+    ['.create table Old (y: int)', 200],
+    ['.create-merge table Old (y: int)', 403],
+    ['.drop table Old', 403],
+    ['.drop table New', 200],
+  ];
+  for (const [csl, status] of cases) {
+    assert.equal(await statusAs(server, 'maker', csl), status, csl);
+  }
+});
+
 test('refusals have the shape of the service and never name the token', async (t) => {
   const server = await startEngine(t);
   await admin(server, 'POST', '/principals', { token: 's3cret', roles: { Samples: ['viewer'] } });
