@@ -2,6 +2,7 @@ import type { Config, MappingDefinition, TableDefinition } from '../config/types
 import { parseTimeSpan } from '../config/units.js';
 import * as commands from '../kusto/commands.js';
 import type { KustoClient } from '../kusto/ports.js';
+import { KfError } from '../runtime/errors.js';
 import { type KustoState, type MappingState, type Row, readKustoState, told } from './kusto-state.js';
 
 export type Outcome = 'created' | 'changed' | 'unchanged' | 'failed';
@@ -120,6 +121,9 @@ function hotSpan(policy: Row | undefined): unknown {
   return span !== null && typeof span === 'object' ? (span as Row)['Value'] : span;
 }
 
+/** The value at the end of a policy command. */
+const shown = (text: string): string => text.replace(/^.* policy \w+ /, '').replaceAll(/^"|"$|\\/g, '');
+
 function policyWork(
   deps: ApplyDeps,
   table: TableDefinition,
@@ -135,7 +139,11 @@ function policyWork(
       const there = await deps.state.tablePolicy(table, policy.name).catch(() => undefined);
       return policy.isMet(there)
         ? undefined
-        : { outcome: there === undefined ? 'created' : 'changed', text: policy.text, message: policy.text };
+        : {
+            outcome: there === undefined ? 'created' : 'changed',
+            text: policy.text,
+            message: shown(policy.text),
+          };
     },
     // Only makes the change count sooner; who may not do it waits a few minutes.
     ...(policy.name === 'ingestionbatching'
@@ -202,6 +210,14 @@ function policiesWork(deps: ApplyDeps, table: TableDefinition): Work[] {
   ];
 }
 
+/** Nothing else can succeed either. */
+const hopeless: ReadonlySet<string> = new Set([
+  'KUSTO_UNREACHABLE',
+  'KUSTO_UNAUTHORIZED',
+  'AUTH_FAILED',
+  'CANCELLED',
+]);
+
 async function carryOut(deps: ApplyDeps, table: TableDefinition, work: Work): Promise<ApplyStep> {
   const at = { table: `${table.database}.${table.name}`, what: work.what };
   try {
@@ -213,6 +229,9 @@ async function carryOut(deps: ApplyDeps, table: TableDefinition, work: Work): Pr
     await work.afterwards?.();
     return { ...at, outcome: plan.outcome, message: plan.message };
   } catch (error) {
+    if (error instanceof KfError && hopeless.has(error.code)) {
+      throw error;
+    }
     return { ...at, outcome: 'failed', message: told(error) };
   }
 }
@@ -242,6 +261,7 @@ export async function applyTable(
 /**
  * Creates or brings up to date every table of `tables`, with mappings and policies. A repeat changes nothing; what
  * is right already is not touched; a failure of one table does not keep the others from their turn.
+ * @throws KUSTO_UNREACHABLE, KUSTO_UNAUTHORIZED, AUTH_FAILED when nothing can succeed.
  */
 export async function applyTables(
   client: KustoClient,

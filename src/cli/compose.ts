@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import type { CheckReport } from '../checks/codes.js';
 import { createNetworkProbe } from '../checks/network.js';
 import { runChecks } from '../checks/run-checks.js';
+import { connectKusto, connectStorage } from '../compose/connections.js';
 import {
   findAppRoot,
   readHostFacts,
@@ -10,50 +12,18 @@ import {
   settingsWithLocalFile,
 } from '../config/environment.js';
 import type { Config } from '../config/types.js';
-import { createCredential } from '../kusto/auth.azure.js';
-import { createKustoClient } from '../kusto/client.js';
-import { createHttpClient } from '../kusto/http.js';
-import type { KustoClient, StreamingIngestion } from '../kusto/ports.js';
-import { createKustoSession } from '../kusto/session.azure.js';
-import { createStreamingIngestion } from '../kusto/streaming.js';
 import { KfError } from '../runtime/errors.js';
 import { systemClock } from '../runtime/system-clock.js';
-import { createBlobStore } from '../storage/blob.azure.js';
-import { createTableStore } from '../storage/table.azure.js';
 import { createApi } from './api.js';
 import type { CliDeps, ConfigSource } from './command.js';
 
-interface Kusto {
-  readonly client: KustoClient;
-  readonly streaming: StreamingIngestion;
-}
-
-function openKusto({ kusto }: Config): Kusto {
-  const http = createHttpClient(kusto.proxyUrl === undefined ? {} : { proxyUrl: kusto.proxyUrl });
-  const session = createKustoSession({ kusto, http, clock: systemClock });
-  return {
-    client: createKustoClient({ kusto, session, http, clock: systemClock }),
-    streaming: createStreamingIngestion({ engineUrl: kusto.engineUrl, http, authorize: session.authorize }),
-  };
-}
-
-function openStorage({ kusto, storage }: Config) {
-  const auth =
-    storage.clientId === undefined
-      ? kusto.auth
-      : { kind: 'managedIdentity' as const, clientId: storage.clientId };
-  const proxy = kusto.proxyUrl === undefined ? {} : { proxyUrl: kusto.proxyUrl };
-  const credential = createCredential({ auth, clock: systemClock, ...proxy });
-  const options = {
-    storage,
-    clock: systemClock,
-    ...proxy,
-    ...(credential === undefined ? {} : { credential }),
-  };
-  return {
-    blobs: createBlobStore(options),
-    tables: createTableStore({ ...options, table: storage.ledgerTable }),
-  };
+/** The start-up checks over connections of our own. */
+async function checkFromHere(config: Config): Promise<CheckReport> {
+  const parts = { config, clock: systemClock };
+  const { client, streaming } = connectKusto(parts);
+  const { blobs, table } = connectStorage(parts);
+  const network = createNetworkProbe();
+  return runChecks({ client, streaming, blobs, tables: table, network, newId: systemClock.newId }, config);
 }
 
 /** The configuration to work on: a file that is named, or the app's own. */
@@ -85,16 +55,7 @@ export function composeCli(): CliDeps {
     environment: settingsFromEnvironment(),
     openApi: createApi,
     readConfig,
-    openKusto: async (config) => openKusto(config).client,
-    runChecks: (config) =>
-      runChecks(
-        {
-          ...openKusto(config),
-          ...openStorage(config),
-          network: createNetworkProbe(),
-          newId: systemClock.newId,
-        },
-        config,
-      ),
+    openKusto: async (config) => connectKusto({ config, clock: systemClock }).client,
+    runChecks: checkFromHere,
   };
 }
