@@ -1,5 +1,5 @@
 import type { TokenCredential } from '@azure/identity';
-import { CloudSettings, kustoTrustedEndpoints } from 'azure-kusto-data';
+import { CloudSettings, kustoTrustedEndpoints, MatchRule } from 'azure-kusto-data';
 import type { KustoConfig } from '../config/types.js';
 import type { Clock } from '../runtime/clock.js';
 import { KfError } from '../runtime/errors.js';
@@ -68,8 +68,17 @@ function requireTrusted(url: string, loginEndpoint: string): void {
   }
 }
 
+/** Lets the SDK and us send tokens to the hosts that the configuration vouches for: `host.name` or `*.domain`. */
+function trust(hosts: readonly string[]): void {
+  const rules = hosts.map((host) =>
+    host.startsWith('*.') ? new MatchRule(host.slice(1), false) : new MatchRule(host, true),
+  );
+  if (rules.length > 0) kustoTrustedEndpoints.addTrustedHosts(rules, false);
+}
+
 async function prepare(options: SessionOptions): Promise<Ready> {
   const { kusto, http, clock } = options;
+  trust(kusto.trustedHosts ?? []);
   const cloud = await readCloud(http, kusto.engineUrl);
   for (const url of [kusto.engineUrl, kusto.ingestUrl]) CloudSettings.writeToCache(url, cloud);
   const settings = CloudSettings.getFromCache(kusto.engineUrl);
