@@ -1,8 +1,7 @@
-import { Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
+import { inflateStream } from '../formats/gzip.js';
 import { KfError } from '../runtime/errors.js';
 import type { BlobStore } from '../storage/ports.js';
-import { computedOrigin, type Origin, readOrigins } from './origins.js';
+import { computedOrigin, INFLATE_LIMITS, type Origin, readOrigins } from './origins.js';
 import type { Shipment } from './ports.js';
 
 /** Largest record that is taken out of a blob; the service takes no larger one. */
@@ -37,20 +36,21 @@ export async function readBlobRecords(
   blobs: Pick<BlobStore, 'stream'>,
   shipment: Shipment,
 ): Promise<BlobRecords> {
-  const source = Readable.from(blobs.stream(shipment.container, shipment.blob));
-  const reader = createByteReader(shipment.blob.endsWith('.gz') ? inflate(source) : source);
+  const source = blobs.stream(shipment.container, shipment.blob);
+  const reader = createByteReader(
+    shipment.blob.endsWith('.gz') ? inflateStream(source, INFLATE_LIMITS) : source,
+  );
   const sidecar = await readOrigins(blobs, shipment);
   if (sidecar === undefined) {
     return { header: Buffer.alloc(0), records: recordsByLineEnd(reader, shipment) };
   }
-  const header = await reader.take(sidecar.facts.headerBytes);
-  return { header, records: recordsByLength(reader, sidecar.origins, shipment) };
-}
-
-function inflate(source: Readable): Readable {
-  const inflated = createGunzip();
-  source.on('error', (error) => inflated.destroy(error));
-  return source.pipe(inflated);
+  try {
+    const header = await reader.take(sidecar.facts.headerBytes);
+    return { header, records: recordsByLength(reader, sidecar.origins, shipment) };
+  } catch (error) {
+    await sidecar.origins.return(undefined);
+    throw error;
+  }
 }
 
 interface ByteReader {
@@ -58,6 +58,7 @@ interface ByteReader {
   take(length: number): Promise<Buffer>;
   /** Up to and with the line end that `isEnd` accepts; the rest at the end; undefined when there is none. */
   line(quotes: boolean): Promise<Buffer | undefined>;
+  close(): Promise<void>;
 }
 
 function createByteReader(input: AsyncIterable<Uint8Array>): ByteReader {
@@ -73,6 +74,9 @@ function createByteReader(input: AsyncIterable<Uint8Array>): ByteReader {
     return taken;
   };
   return {
+    close: async () => {
+      await chunks.return?.();
+    },
     take: async (length) => {
       const parts = [held];
       let size = held.length;
@@ -106,30 +110,34 @@ function createByteReader(input: AsyncIterable<Uint8Array>): ByteReader {
 
 async function* recordsByLength(
   reader: ByteReader,
-  origins: AsyncIterator<Origin>,
+  origins: AsyncGenerator<Origin>,
   shipment: Shipment,
 ): AsyncGenerator<BlobRecord> {
-  for (let count = 0; ; count++) {
-    const step = await origins.next();
-    if (step.done === true) {
-      if (count !== shipment.rows)
-        throw new KfError(
-          'INTERNAL',
-          `${shipment.originsBlob}: ${count} origins for ${shipment.rows} records`,
-        );
-      return;
+  let count = 0;
+  try {
+    for await (const origin of origins) {
+      yield { bytes: await reader.take(origin.length), origin };
+      count++;
     }
-    yield { bytes: await reader.take(step.value.length), origin: step.value };
+  } finally {
+    await reader.close();
+  }
+  if (count !== shipment.rows) {
+    throw new KfError('INTERNAL', `${shipment.originsBlob}: ${count} origins for ${shipment.rows} records`);
   }
 }
 
 async function* recordsByLineEnd(reader: ByteReader, shipment: Shipment): AsyncGenerator<BlobRecord> {
-  for (let index = 0; ; ) {
-    const bytes = await reader.line(quoted.has(shipment.format));
-    if (bytes === undefined) return;
-    // Empty lines are no records; they stay behind.
-    if (bytes.toString('latin1').trim() === '') continue;
-    yield { bytes, origin: computedOrigin(shipment, index, bytes.length) };
-    index++;
+  try {
+    for (let index = 0; ; ) {
+      const bytes = await reader.line(quoted.has(shipment.format));
+      if (bytes === undefined) return;
+      // Empty lines are no records; they stay behind.
+      if (bytes.toString('latin1').trim() === '') continue;
+      yield { bytes, origin: computedOrigin(shipment, index, bytes.length) };
+      index++;
+    }
+  } finally {
+    await reader.close();
   }
 }

@@ -1,7 +1,5 @@
-import { createInterface } from 'node:readline';
-import { Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
-import { gzipBytes } from '../formats/gzip.js';
+import { StringDecoder } from 'node:string_decoder';
+import { gzipBytes, inflateStream } from '../formats/gzip.js';
 import { KfError } from '../runtime/errors.js';
 import { toPlainJson } from '../runtime/plain-json.js';
 import type { BlobStore } from '../storage/ports.js';
@@ -10,6 +8,9 @@ import type { Shipment } from './ports.js';
 
 /** Bytes of origins joined before they are compressed; a part of a gzip stream each. */
 const PART_CHARS = 4 * 1024 * 1024;
+
+/** Our own blobs: the limits only keep a damaged one from filling the memory. */
+export const INFLATE_LIMITS = { maxInflatedBytes: 64 * 1024 ** 3, maxInflateRatio: 1_100 } as const;
 
 /** Where one record of a blob came from, and its original body where the blob holds something else. */
 export interface Origin {
@@ -53,34 +54,29 @@ export async function encodeOrigins(facts: OriginsFacts, origins: Iterable<Origi
   return Buffer.concat(parts);
 }
 
-/** The facts and the origins of a shipment, read as a stream; computed where there is no sidecar. */
+/** The facts and the origins of a shipment, read as a stream; undefined where there is no sidecar. */
 export async function readOrigins(
   blobs: Pick<BlobStore, 'stream'>,
   shipment: Shipment,
-): Promise<{ readonly facts: OriginsFacts; readonly origins: AsyncIterator<Origin> } | undefined> {
+): Promise<{ readonly facts: OriginsFacts; readonly origins: AsyncGenerator<Origin> } | undefined> {
   if (shipment.originsBlob === undefined) return undefined;
-  const bytes = Readable.from(blobs.stream(shipment.container, shipment.originsBlob));
-  const inflated = createGunzip();
-  // A failed download must fail the reader of the lines, not the process.
-  bytes.on('error', (error) => inflated.destroy(error));
-  const lines = readLines(bytes.pipe(inflated));
+  const lines = readLines(
+    inflateStream(blobs.stream(shipment.container, shipment.originsBlob), INFLATE_LIMITS),
+  );
   const first = await lines.next();
   if (first.done === true) throw new KfError('INTERNAL', `${shipment.originsBlob}: empty`);
-  const facts = JSON.parse(first.value) as OriginsFacts;
-  return { facts, origins: parseLines(lines) };
+  return { facts: JSON.parse(first.value) as OriginsFacts, origins: parseLines(lines) };
 }
 
-async function* readLines(input: NodeJS.ReadableStream): AsyncGenerator<string> {
-  const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
-  let failure: unknown;
-  input.on('error', (error) => {
-    failure = error;
-    lines.close();
-  });
-  for await (const line of lines) {
-    if (line !== '') yield line;
+async function* readLines(input: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new StringDecoder('utf8');
+  let rest = '';
+  for await (const chunk of input) {
+    const lines = (rest + decoder.write(Buffer.from(chunk))).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
   }
-  if (failure !== undefined) throw failure;
+  if (rest !== '') yield rest;
 }
 
 async function* parseLines(lines: AsyncGenerator<string>): AsyncGenerator<Origin> {
