@@ -264,3 +264,16 @@ export function loadConfig(loaded: LoadInput): Config {
   }
   return config;
 }
+
+/**
+ * The defaults of a source as one that has no trigger: what HTTP bodies and letters of pipelines that are gone are
+ * handled by. Database and table are named by whoever uses it.
+ */
+export function defaultSource(name: string, functionTimeoutMs: number): SourceConfig {
+  const parsed = sourceSchema(functionTimeoutMs).parse({
+    name,
+    eventHub: { connection: 'NONE', name: 'none' },
+    route: { database: 'none', table: 'none', format: 'json' },
+  });
+  return deepFreeze(toSource(parsed, '.'));
+}

@@ -19,6 +19,8 @@ export interface DeadLetter {
   readonly database: string;
   readonly table: string;
   readonly format: string;
+  /** By reference, as the caller or the route named it. */
+  readonly mapping?: string;
   /** Ours. */
   readonly code: string;
   /** The service's, when it refused the record. */

@@ -1,8 +1,9 @@
 import functions, { type HttpRequest, type HttpResponseInit } from '@azure/functions';
 import { type DataFormat, dataFormats } from '../config/types.js';
+import type { AcceptBodyRequest, OperationView } from '../ingest/accept-body.js';
 import { KfError } from '../runtime/errors.js';
 import { answering } from './problem.js';
-import type { AppServices, HttpIngestRequest, OperationView } from './services.js';
+import type { AppServices } from './services.js';
 
 const contentTypes: Readonly<Record<string, DataFormat>> = {
   'application/json': 'json',
@@ -82,13 +83,12 @@ function isGzip(encoding: string | null): boolean {
 
 async function* noBody(): AsyncGenerator<Uint8Array> {}
 
-export function toIngestRequest(request: HttpRequest, signal: AbortSignal): HttpIngestRequest {
+export function toIngestRequest(request: HttpRequest, signal: AbortSignal): AcceptBodyRequest {
   const { query, headers, params } = request;
   refuseUnknown(query);
   const mapping = query.get('mapping');
   const idempotencyKey = headers.get('idempotency-key');
   const uploadId = query.get('upload');
-  const contentLength = Number(headers.get('content-length') ?? Number.NaN);
   return {
     database: params.database as string,
     table: params.table as string,
@@ -99,7 +99,6 @@ export function toIngestRequest(request: HttpRequest, signal: AbortSignal): Http
     tags: query.get('tags')?.split(',').filter(Boolean) ?? [],
     ...(idempotencyKey === null ? {} : { idempotencyKey }),
     ...(uploadId === null ? {} : { uploadId }),
-    ...(Number.isFinite(contentLength) ? { contentLength } : {}),
     body: (request.body as AsyncIterable<Uint8Array> | null) ?? noBody(),
     signal,
   };
@@ -131,7 +130,7 @@ export function registerHttpIngest(services: AppServices): void {
         const failed = report.checks.find((check) => !check.ok && check.warning !== true);
         throw new KfError('CHECK_FAILED', failed?.message ?? 'a start-up check failed');
       }
-      const { view, repeated } = await services.ingestBody(ingest);
+      const { view, repeated } = await services.bodies.accept(ingest);
       return accepted(request, view, repeated);
     }),
   });
@@ -141,7 +140,7 @@ export function registerHttpIngest(services: AppServices): void {
     route: 'operations/{id}',
     authLevel: 'function',
     handler: answering(services.logger, async (request) => ({
-      jsonBody: await services.operation(request.params.id as string),
+      jsonBody: await services.bodies.operation(request.params.id as string),
     })),
   });
 
@@ -151,7 +150,7 @@ export function registerHttpIngest(services: AppServices): void {
     authLevel: 'function',
     handler: answering(services.logger, async (request) => {
       const [database, table] = uploadTarget(await readJson(request));
-      return { status: 201, jsonBody: await services.createUpload(database, table) };
+      return { status: 201, jsonBody: await services.bodies.createUpload(database, table) };
     }),
   });
 }

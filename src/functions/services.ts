@@ -1,5 +1,6 @@
-import type { Config, DataFormat } from '../config/types.js';
+import type { Config } from '../config/types.js';
 import type { DeadLetterFilter, DeadLetterPage } from '../deadletter/ports.js';
+import type { AcceptBody } from '../ingest/accept-body.js';
 import type { Envelope } from '../ingest/types.js';
 import type { Shipment } from '../ledger/ports.js';
 import type { Logger } from '../runtime/log.js';
@@ -19,44 +20,12 @@ export interface CheckReportView {
   readonly checks: readonly CheckView[];
 }
 
-export interface HttpIngestRequest {
-  readonly database: string;
-  readonly table: string;
-  readonly format: DataFormat;
-  readonly mapping?: string;
-  readonly ignoreFirstRecord: boolean;
-  readonly gzip: boolean;
-  readonly tags: readonly string[];
-  readonly idempotencyKey?: string;
-  /** Take the body from this upload; `body` is then empty. */
-  readonly uploadId?: string;
-  readonly contentLength?: number;
-  readonly body: AsyncIterable<Uint8Array>;
-  readonly signal: AbortSignal;
-}
-
-/** What a caller learns of a body it sent; also what `GET /api/operations/{id}` answers. */
-export interface OperationView {
-  readonly operationId: string;
-  readonly state: string;
-  readonly database: string;
-  readonly table: string;
-  readonly [field: string]: unknown;
-}
-
-export interface UploadView {
-  readonly uploadId: string;
-  /** A secret by purpose: it lets its holder create one blob, for a short time. */
-  readonly url: string;
-  readonly method: 'PUT';
-  readonly headers: Readonly<Record<string, string>>;
-  readonly expiresAt: string;
-}
-
 export interface ReplayResult {
   readonly replayed: number;
   readonly failed: number;
   readonly skipped: number;
+  /** Where the next call goes on, when the selection holds more. */
+  readonly continuation?: string;
 }
 
 /** Everything the edges call. Composed in `main.ts`; each member throws KfError. */
@@ -68,11 +37,7 @@ export interface AppServices {
   /** Runs the checks now. */
   doctor(): Promise<CheckReportView>;
   ingestEvents(source: string, envelopes: readonly Envelope[]): Promise<void>;
-  ingestBody(
-    request: HttpIngestRequest,
-  ): Promise<{ readonly view: OperationView; readonly repeated: boolean }>;
-  operation(id: string): Promise<OperationView>;
-  createUpload(database: string, table: string): Promise<UploadView>;
+  readonly bodies: AcceptBody;
   deadLetters(filter: DeadLetterFilter): Promise<DeadLetterPage>;
   replayDeadLetters(filter: DeadLetterFilter): Promise<ReplayResult>;
   shipments(limit: number): Promise<readonly Shipment[]>;

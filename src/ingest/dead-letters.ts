@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { letterId } from '../deadletter/letter-id.js';
 import type { DeadLetter, DeadLetterKind } from '../deadletter/ports.js';
 import type { KfError } from '../runtime/errors.js';
 import { bodyFormProperties } from './route.js';
@@ -19,13 +19,6 @@ export interface DeadLetterInput {
 /** Longest message kept, in characters; the service's own can be pages. */
 const MAX_MESSAGE_CHARS = 2000;
 
-/** The same for every delivery of the same record, so that writing it again changes nothing. */
-export function deadLetterId(envelope: Envelope, index: number | undefined): string {
-  const { partition, offset, sequenceNumber } = envelope.position;
-  const place = JSON.stringify([envelope.source, partition, offset, sequenceNumber, index ?? null]);
-  return createHash('sha256').update(place).digest('hex').slice(0, 32);
-}
-
 /** A piece is plain UTF-8 and not compressed, whatever its body was. */
 function pieceProperties(properties: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(
@@ -36,7 +29,11 @@ function pieceProperties(properties: Readonly<Record<string, unknown>>): Record<
 export function toDeadLetter(input: DeadLetterInput): DeadLetter {
   const { envelope, error, target, piece, index } = input;
   return {
-    id: deadLetterId(envelope, index),
+    id: letterId({
+      source: envelope.source,
+      ...envelope.position,
+      ...(index === undefined ? {} : { index }),
+    }),
     kind: input.kind,
     body: piece?.bytes ?? envelope.body,
     bodyForm: piece?.form ?? 'original',
@@ -51,6 +48,7 @@ export function toDeadLetter(input: DeadLetterInput): DeadLetter {
     database: target.database,
     table: target.table,
     format: target.format,
+    ...(typeof target.mapping === 'string' ? { mapping: target.mapping } : {}),
     code: error.code,
     ...(error.serviceCode === undefined ? {} : { serviceCode: error.serviceCode }),
     message: error.message.slice(0, MAX_MESSAGE_CHARS),
