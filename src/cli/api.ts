@@ -101,11 +101,15 @@ function exchange(url: URL, call: ApiCall, headers: Readonly<Record<string, stri
     };
     request.on('response', (response) => {
       answered = true;
-      readAnswer(response).then(resolve, reject);
+      readAnswer(response)
+        .then(resolve, reject)
+        .finally(() => request.destroy());
     });
     request.on('timeout', () => request.destroy(new Error(`no answer in ${idleTimeoutMs} ms`)));
     request.on('error', fail);
     if (typeof body === 'object') {
+      // What cannot be read is no fault of the app.
+      body.once('error', (error) => (answered ? undefined : reject(error)));
       pipeline(body, request).catch(fail);
     } else {
       request.end(body);

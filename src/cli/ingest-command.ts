@@ -1,6 +1,6 @@
 import { createReadStream, statSync } from 'node:fs';
 import { extname } from 'node:path';
-import { Transform } from 'node:stream';
+import { pipeline, Transform } from 'node:stream';
 import { dataFormats } from '../config/types.js';
 import { formatSize, parseDuration } from '../config/units.js';
 import { type Command, type Invocation, requiredText, text, UsageError } from './command.js';
@@ -145,7 +145,8 @@ async function ingest(invocation: Invocation): Promise<ExitCode> {
       ...(sizeBytes === undefined ? {} : { 'content-length': String(sizeBytes) }),
       ...(key === undefined ? {} : { 'idempotency-key': key }),
     },
-    body: source.pipe(meter(invocation, sizeBytes)),
+    // A failure to read ends the request too; the request itself tells it.
+    body: pipeline(source, meter(invocation, sizeBytes), () => undefined),
   });
   const operation = answer.json as Operation;
   if (values['wait'] === true && operation.operationId !== undefined) {

@@ -1,4 +1,5 @@
 import { dirname, resolve } from 'node:path';
+import { redact } from '../runtime/redact.js';
 import { deriveEndpoints } from './endpoints.js';
 import { type HostFacts, hostFactsOf } from './host-facts.js';
 import { type Finding, findingsOf, unknownKeys } from './issues.js';
@@ -215,7 +216,7 @@ function toMistakes(
   return all
     .map(({ path, problem, setting }) => ({
       path: formatPath(path),
-      problem,
+      problem: redact(problem),
       ...yaml.locate(path),
       ...(setting === undefined ? {} : { missingSetting: setting }),
     }))

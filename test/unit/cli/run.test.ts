@@ -339,3 +339,22 @@ test('the format of a file follows from its name', () => {
     { format: undefined, gzip: false },
   ]);
 });
+
+test('an answer that comes before the whole file is read counts, and the command ends', async () => {
+  const busy = createServer((_request, response) => {
+    response.writeHead(413, { connection: 'close' }).end('{"code":"BODY_TOO_LARGE","detail":"too large"}');
+  });
+  busy.listen(0, '127.0.0.1');
+  await once(busy, 'listening');
+  const file = join(folder, 'large.json');
+  writeFileSync(file, Buffer.alloc(20_000_000, 'x'));
+  const address = `http://127.0.0.1:${(busy.address() as AddressInfo).port}`;
+  const { code, err } = await run(['ingest', file, '--table', 'D.T', '--url', address]);
+  assert.deepEqual([code, err.split('\n')[0]], [1, 'BODY_TOO_LARGE: too large']);
+  busy.closeAllConnections();
+  busy.close();
+});
+
+test('a folder given as the file is a usage error', async () => {
+  assert.equal((await run(['ingest', folder, '--table', 'D.T', '--format', 'json'])).code, 2);
+});

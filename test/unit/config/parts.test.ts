@@ -120,3 +120,9 @@ test('a pipeline file that is not there is told with the setting that names it',
       error instanceof KfError && error.code === 'CONFIG_INVALID' && /PIPELINE_FILE/.test(error.message),
   );
 });
+
+test('a mistake does not print the password of a proxy', () => {
+  const [mistake] = mistakesOf(`${kustoPart}  proxyUrl: http://user:hunter2@proxy:3128/path\n`);
+  assert.match(mistake ?? '', /proxyUrl: .*write http/);
+  assert.ok(!mistake?.includes('hunter2'));
+});
