@@ -203,7 +203,7 @@ class LockedCatalog implements CatalogStore {
     const joined: StoredExtent = mergedExtent(randomUUID(), parts, owner.schema);
     const file = await this.#durability?.saveExtent(joined);
     const merged = file === undefined ? joined : { ...joined, file };
-    return this.transact((state) => {
+    const result = await this.transact((state) => {
       const now = state.databases.get(database)?.tables.get(table);
       const kept = now?.schema === owner.schema && parts.every((part) => now.extents.includes(part));
       const drop = parts.map(({ id }) => id);
@@ -211,6 +211,10 @@ class LockedCatalog implements CatalogStore {
         ? { changes: [{ kind: 'extents', database, table, add: [merged], drop }], result: merged }
         : { changes: [], result: undefined };
     });
+    if (result === undefined && file !== undefined) {
+      await this.#durability?.removeFiles([file]);
+    }
+    return result;
   }
 
   #ownTable(state: CatalogState, database: string, table: string): Table {

@@ -7,6 +7,7 @@ import { createIngestionService } from '../../../local/kusto/dm/service.js';
 import { createQueryEngine } from '../../../local/kusto/query/engine.js';
 import { type KustoServer, startKustoServer } from '../../../local/kusto/server/server.js';
 import { openStorage } from '../../../local/kusto/server/storage.js';
+import type { CertificateFiles, LocalCertificate } from '../../../local/shared/tls.js';
 
 const WAIT_MS = 30_000;
 const PAUSE_MS = 25;
@@ -54,17 +55,23 @@ async function takeReports(queueUrl: string): Promise<Report[]> {
 
 export interface StartOptions {
   readonly dataDirectory?: string;
+  /** First of three ports of the storage clients are sent to; any free ones without it. */
+  readonly storagePort?: number;
+  readonly tls?: { readonly certificate: LocalCertificate; readonly certificateFiles: CertificateFiles };
 }
 
 /** The local Kusto in this process with its own Azurite. */
 export async function startLocalKusto(options: StartOptions = {}): Promise<LocalKusto> {
+  const { dataDirectory, storagePort = 0, tls } = options;
+  const kept = dataDirectory === undefined ? {} : { dataDirectory };
   const server = await startKustoServer({
     port: 0,
     queryEngine: createQueryEngine(),
     databases: ['Db'],
     ingestion: createIngestionService,
-    storage: (parts) => openStorage({ port: 0, ...options }, parts),
-    ...options,
+    storage: (parts) => openStorage({ port: storagePort, ...kept, ...tls }, parts),
+    ...kept,
+    ...(tls !== undefined && { certificate: tls.certificate }),
   });
   const connection = () => new KustoConnectionStringBuilder(server.url);
   const client = new Client(connection());

@@ -142,6 +142,8 @@ test('a thousand requests leave few extents, every row, and quick answers', asyn
   assert.equal(await kusto.count(table), 1000);
   const sum = await kusto.command(`${table} | summarize s = sum(a), n = dcount(a)`);
   assert.equal(sum[0]!['s'], 499_500);
+  const extents = await kusto.command(`.show table ${table} extents`);
+  assert.ok(extents.length < 100, `${extents.length} extents`);
   times.sort((x, y) => x - y);
   assert.ok(times[990]! < 5_000, `p99 ${times[990]} ms`);
 });
