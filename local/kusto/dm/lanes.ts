@@ -24,14 +24,16 @@ export class Lanes {
     while (this.tails.size > 0) await Promise.all(this.tails.values());
   }
 
+  /** A slot is handed over rather than freed while someone waits, so that the limit holds at every moment. */
   private async admitted(work: () => Promise<void>): Promise<void> {
     if (this.running >= this.limit) await new Promise<void>((resolve) => this.waiting.push(resolve));
-    this.running++;
+    else this.running++;
     try {
       await work();
     } finally {
-      this.running--;
-      this.waiting.shift()?.();
+      const next = this.waiting.shift();
+      if (next === undefined) this.running--;
+      else next();
     }
   }
 }

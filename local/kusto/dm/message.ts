@@ -71,8 +71,13 @@ function propertiesText(properties: Bag): string {
 /**
  * Reads a message of the ingestion queue; keys in any case, since SDKs differ.
  * @param identityToken what `.get kusto identity token` gives out
+ * @param workId the same for every delivery of the message
  */
-export function parseMessage(body: string, identityToken: string): ParsedMessage {
+export function parseMessage(
+  body: string,
+  identityToken: string,
+  workId: string = randomUUID(),
+): ParsedMessage {
   const message = open(body) ?? new Bag({});
   const sourceId = message.text('Id') ?? randomUUID();
   const origin: MessageOrigin = {
@@ -89,7 +94,7 @@ export function parseMessage(body: string, identityToken: string): ParsedMessage
     const size = rawSize(message);
     const source: IngestionSource = {
       ...origin,
-      workId: randomUUID(),
+      workId,
       flushImmediately: message.flag('FlushImmediately'),
       deleteOnSuccess: !message.flag('RetainBlobOnSuccess', true),
       properties: parseProperties(properties),

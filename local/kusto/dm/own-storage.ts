@@ -18,6 +18,8 @@ const SUCCESSFUL_QUEUE = 'successful-ingestions';
 const STATUS_TABLE = 'IngestionsStatus';
 
 export interface ReceivedMessage {
+  /** The same for every delivery. */
+  readonly id: string;
   readonly text: string;
   readonly dequeueCount: number;
   delete(): Promise<void>;
@@ -91,6 +93,7 @@ async function receiveFrom(queue: QueueClient): Promise<readonly ReceivedMessage
     visibilityTimeout: MESSAGE_HIDDEN_SECONDS,
   });
   return receivedMessageItems.map((item) => ({
+    id: item.messageId,
     text: item.messageText,
     dequeueCount: item.dequeueCount,
     delete: async () => {

@@ -79,7 +79,7 @@ export class QueuePoller {
   }
 
   private async handle(message: ReceivedMessage): Promise<void> {
-    const parsed = parseMessage(message.text, this.parts.storage.identityToken);
+    const parsed = parseMessage(message.text, this.parts.storage.identityToken, message.id);
     if (parsed.kind === 'bad') {
       await this.parts.reporter.failed(parsed.origin, failureOf(parsed.error));
       return;

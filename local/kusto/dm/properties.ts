@@ -77,7 +77,7 @@ function mappingText(value: unknown): string | undefined {
  * @throws KustoError `BadRequest_MalformedIngestionProperty`, `BadRequest_DuplicateMapping`, or a refusal by name
  */
 export function parseProperties(bag: Bag): SourceProperties {
-  for (const refused of ['extend_schema', 'recreate_schema', 'zipPattern']) {
+  for (const refused of ['extend_schema', 'recreate_schema', 'zipPattern', 'ignoreLastRecordIfInvalid']) {
     const value = bag.get(refused);
     if (value !== undefined && value !== '' && String(value).toLowerCase() !== 'false') {
       throw badData(

@@ -26,11 +26,13 @@ export class QueuedIngestion {
   private readonly parts: QueuedParts;
   private readonly batcher: Batcher;
   private readonly lanes = new Lanes(PARALLEL_BATCHES);
+  /** Accepted and not settled: a message delivered again while its work goes on must not start it anew. */
+  private readonly unsettled = new Set<string>();
   private stopped = false;
 
   constructor(parts: QueuedParts) {
     this.parts = parts;
-    const settled = (source: IngestionSource) => parts.pending.remove(source.workId);
+    const settled = (source: IngestionSource) => this.settle(source);
     const worker = new BatchWorker({ ...parts, settled, again: (source) => this.again(source) });
     this.batcher = new Batcher({
       clock: parts.clock,
@@ -52,11 +54,25 @@ export class QueuedIngestion {
 
   /** Takes up what an earlier run had accepted and not settled. */
   async resume(): Promise<void> {
-    for (const source of await this.parts.pending.load()) this.batcher.add(source);
+    for (const source of await this.parts.pending.load()) {
+      this.unsettled.add(source.workId);
+      this.batcher.add(source);
+    }
   }
 
   /** From here on the source is this endpoint's: it survives a restart where data is kept. */
   async accept(source: IngestionSource): Promise<void> {
+    if (this.unsettled.has(source.workId)) return;
+    this.unsettled.add(source.workId);
+    try {
+      await this.take(source);
+    } catch (error) {
+      this.unsettled.delete(source.workId);
+      throw error;
+    }
+  }
+
+  private async take(source: IngestionSource): Promise<void> {
     try {
       const table = requireTable(this.parts.catalog, source.database, source.table);
       resolveMapping(this.parts.catalog, table, source.properties);
@@ -90,6 +106,11 @@ export class QueuedIngestion {
 
   private async fail(source: IngestionSource, error: unknown): Promise<void> {
     await this.parts.reporter.failed(source, failureOf(error));
-    await this.parts.pending.remove(source.workId);
+    await this.settle(source);
+  }
+
+  private async settle({ workId }: IngestionSource): Promise<void> {
+    await this.parts.pending.remove(workId);
+    this.unsettled.delete(workId);
   }
 }
