@@ -30,6 +30,10 @@ function unescaped(text: string): string {
 /** A field of a record: where the text after it goes on, or that more text is needed. */
 const INCOMPLETE = -1;
 
+function tooLarge(line: number): Error {
+  return badData('Stream_InputStreamTooLarge', `The record in line ${line} is too large`);
+}
+
 /** Cuts text into records of fields. */
 class DelimitedReader {
   private readonly sink: RowSink;
@@ -60,7 +64,7 @@ class DelimitedReader {
       const next = blank > at ? blank : this.record(text, at, final);
       if (next === INCOMPLETE) break;
       if (next - at > MAX_RECORD_CHARS) {
-        throw badData('Stream_InputStreamTooLarge', `The record in line ${this.line} is too large`);
+        throw tooLarge(this.line);
       }
       at = next;
     }
@@ -211,6 +215,7 @@ export function readLines(bytes: Uint8Array, sink: RowSink, ignoreFirstRecord: b
       at = end + 1;
       line++;
       if (value === '') continue;
+      if (value.length > MAX_RECORD_CHARS) throw tooLarge(line);
       if (!skip) emitSingle(sink, value, line);
       skip = false;
     }

@@ -156,6 +156,7 @@ export function readSingleJson(bytes: Uint8Array, sink: RowSink): void {
     if (end < 0 || scanner.skipBlanks(end) < text.length) {
       throw badData('BadRequest_InvalidBlob', 'The source is not one JSON value');
     }
+    if (end - start > MAX_RECORD_CHARS) throw tooLarge(1);
     scanner.commit();
     sink.endRow(1);
     return text.length;

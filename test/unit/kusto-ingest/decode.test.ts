@@ -191,6 +191,19 @@ test('a string is cut to one MB between characters and a larger dynamic is null'
   assert.equal(rows[0]![1], '∅');
 });
 
+test('a record of more than 64 MB fails the source in every format of text', async () => {
+  const filler = Buffer.alloc(65 * 1024 * 1024, 'x');
+  for (const [format, head, tail] of [
+    ['csv', '"', '"'],
+    ['txt', '', ''],
+    ['json', '{"s":"', '"}'],
+    ['singlejson', '{"s":"', '"}'],
+  ] as const) {
+    const body = Buffer.concat([Buffer.from(head), filler, Buffer.from(tail)]);
+    assert.equal(await failure(body, 's:string', { format }), 'Stream_InputStreamTooLarge', format);
+  }
+});
+
 test('JSON values fill columns by case-sensitive name', async () => {
   const text = '{"a":1,"B":"x","c":{"n":[1, 2]},"d":1.0,"e":true}\n{"b":"y","a":null}\n';
   const rows = await decoded(text, 'a:long,b:string,c:dynamic,d:long,e:bool', { format: 'json' });
