@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { makeLocalCertificate } from '../../../local/shared/tls.js';
 import type { AuthConfig } from '../../../src/config/types.js';
 import { createCredential } from '../../../src/kusto/auth.azure.js';
 import { good, kustoPart, settings } from '../config/fixture.js';
@@ -67,3 +69,62 @@ test('flink azureCli: the token of the command line is used', async () => {
 test('kafka auth.accesstoken: a given token is sent as it is', async () => {
   assert.equal(await tokenOf('{ kind: accessToken, token: "%TOKEN%" }', { TOKEN: 'given' }), 'given');
 });
+
+interface Issuer {
+  readonly url: string;
+  readonly posts: { readonly path: string; readonly body: string }[];
+  close(): void;
+}
+
+/** An authority that gives everybody a token and remembers how it was asked. */
+async function startIssuer(): Promise<Issuer> {
+  const { certPem, keyPem } = await makeLocalCertificate();
+  const posts: { path: string; body: string }[] = [];
+  const server = createTlsServer({ cert: certPem, key: keyPem }, async (request, response) => {
+    let body = '';
+    for await (const chunk of request) {
+      body += chunk;
+    }
+    const { pathname } = new URL(request.url ?? '', url);
+    const tenant = `${url}/${pathname.split('/')[1]}`;
+    if (request.method === 'POST') {
+      posts.push({ path: pathname, body });
+    }
+    const answer =
+      request.method === 'POST'
+        ? { token_type: 'Bearer', expires_in: 3600, access_token: 'from-issuer' }
+        : {
+            token_endpoint: `${tenant}/oauth2/v2.0/token`,
+            authorization_endpoint: `${tenant}/oauth2/v2.0/authorize`,
+            issuer: `${tenant}/v2.0`,
+            jwks_uri: `${tenant}/discovery/v2.0/keys`,
+          };
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `https://localhost:${(server.address() as AddressInfo).port}`;
+  return { url, posts, close: () => server.close() };
+}
+
+async function asksIssuer(): Promise<void> {
+  const issuer = await startIssuer();
+  // The sign-in library brings its own agent, so the issuer's certificate cannot be handed to it.
+  process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
+  try {
+    const auth = `{ kind: application, tenantId: my-tenant, clientId: my-app, clientSecret: "%SECRET%", authorityHost: "${issuer.url}" }`;
+    assert.equal(await tokenOf(auth, { SECRET: 'my secret=&' }), 'from-issuer');
+    const form = new URLSearchParams(issuer.posts[0]?.body);
+    assert.equal(issuer.posts[0]?.path, '/my-tenant/oauth2/v2.0/token');
+    assert.deepEqual(
+      ['client_id', 'client_secret', 'grant_type'].map((name) => form.get(name)),
+      ['my-app', 'my secret=&', 'client_credentials'],
+    );
+  } finally {
+    delete process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
+    issuer.close();
+  }
+}
+
+test('flink appId, appKey, tenantId: an application gets its token', asksIssuer);
+test('kafka auth.authority, appid, appkey: the secret is sent to the tenant', asksIssuer);
