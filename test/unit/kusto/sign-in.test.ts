@@ -107,24 +107,50 @@ async function startIssuer(): Promise<Issuer> {
   return { url, posts, close: () => server.close() };
 }
 
-async function asksIssuer(): Promise<void> {
+async function withIssuer(action: (issuer: Issuer) => Promise<void>): Promise<void> {
   const issuer = await startIssuer();
   // The sign-in library brings its own agent, so the issuer's certificate cannot be handed to it.
   process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
   try {
-    const auth = `{ kind: application, tenantId: my-tenant, clientId: my-app, clientSecret: "%SECRET%", authorityHost: "${issuer.url}" }`;
-    assert.equal(await tokenOf(auth, { SECRET: 'my secret=&' }), 'from-issuer');
-    const form = new URLSearchParams(issuer.posts[0]?.body);
-    assert.equal(issuer.posts[0]?.path, '/my-tenant/oauth2/v2.0/token');
-    assert.deepEqual(
-      ['client_id', 'client_secret', 'grant_type'].map((name) => form.get(name)),
-      ['my-app', 'my secret=&', 'client_credentials'],
-    );
+    await action(issuer);
   } finally {
     delete process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
     issuer.close();
   }
 }
 
-test('flink appId, appKey, tenantId: an application gets its token', asksIssuer);
-test('kafka auth.authority, appid, appkey: the secret is sent to the tenant', asksIssuer);
+const application = (url: string): string =>
+  `{ kind: application, tenantId: my-tenant, clientId: my-app, clientSecret: "%SECRET%", authorityHost: "${url}" }`;
+
+const asksTenant = (): Promise<void> =>
+  withIssuer(async ({ url, posts }) => {
+    assert.equal(await tokenOf(application(url), { SECRET: 'my secret=&' }), 'from-issuer');
+    const form = new URLSearchParams(posts[0]?.body);
+    assert.equal(posts[0]?.path, '/my-tenant/oauth2/v2.0/token');
+    assert.deepEqual(
+      ['client_id', 'client_secret', 'grant_type'].map((name) => form.get(name)),
+      ['my-app', 'my secret=&', 'client_credentials'],
+    );
+  });
+
+test('flink appId, appKey, tenantId: an application gets its token', asksTenant);
+test('kafka auth.authority, appid, appkey: the secret is sent to the tenant', asksTenant);
+
+test('kafka auth.strategy: every kind gets its token', () =>
+  withIssuer(async ({ url }) => {
+    const { certPem, keyPem } = await makeLocalCertificate();
+    writeFileSync(join(folder, 'app.pem'), `${keyPem}\n${certPem}`);
+    writeFileSync(join(folder, 'federated'), 'federated-token');
+    const shared = `tenantId: my-tenant, clientId: my-app, authorityHost: "${url}"`;
+    const kinds: [string, string | undefined][] = [
+      ['{ kind: managedIdentity }', 'from-identity'],
+      [application(url), 'from-issuer'],
+      [`{ kind: certificate, path: "${join(folder, 'app.pem')}", ${shared} }`, 'from-issuer'],
+      [`{ kind: workloadIdentity, tokenFilePath: "${join(folder, 'federated')}", ${shared} }`, 'from-issuer'],
+      ['{ kind: azureCli }', 'from-cli'],
+      ['{ kind: accessToken, token: given }', 'given'],
+    ];
+    for (const [auth, token] of kinds) {
+      assert.equal(await tokenOf(auth, { SECRET: 's' }), token, auth);
+    }
+  }));
