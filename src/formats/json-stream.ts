@@ -55,17 +55,17 @@ function readRecords(text: Buffer, reader: JsonReader, validator: JsonValidator)
   }
 }
 
-/** A line after which another stands: both whole objects, which no valid larger value has side by side. */
+/** Two lines side by side that are whole objects: no larger value that is valid has that inside. */
 function hasAdjacentLines(head: Buffer, reader: JsonReader): boolean {
   const lines = head.toString('latin1').split('\n').slice(0, -1);
   let before = false;
-  for (const [at, line] of lines.entries()) {
+  for (const line of lines) {
     const text = line.trim();
     if (text === '') {
       continue;
     }
     const whole = text.startsWith('{') && isRecord(Buffer.from(text, 'latin1'), reader);
-    if (whole && (before || at === 0)) {
+    if (whole && before) {
       return true;
     }
     before = whole;
@@ -111,7 +111,8 @@ class LineCutter implements RecordCutter {
 
 /**
  * Cuts a JSON body of any length into records: one object a line; objects one after the other, pretty-printed or not;
- * or one array. A bad record is a piece with an error; where the structure itself is broken so that no further border
+ * or one array. A body with two whole objects on adjacent lines near its beginning is taken as lines throughout, so
+ * that one broken line spoils no other. A bad record is a piece with an error; where the structure itself is broken so that no further border
  * can be known, the whole body is refused.
  */
 export class JsonStreamCutter implements RecordCutter {

@@ -103,7 +103,22 @@ function parseCompression(value: unknown): 'gzip' | 'none' {
   );
 }
 
-const keyOf = (target: Target): string => JSON.stringify(target);
+function keyOf(target: Target): string {
+  const { database, table, format, mapping, tags, fieldCount, schemaId } = target;
+  const { delivery, staging, flushImmediately } = target;
+  return JSON.stringify([
+    database,
+    table,
+    format,
+    mapping,
+    tags,
+    fieldCount,
+    schemaId,
+    delivery,
+    staging,
+    flushImmediately,
+  ]);
+}
 
 /** Streaming takes neither tags nor inline mappings: such a record goes queued. */
 function deliveryOf(target: Target): Target['delivery'] {
