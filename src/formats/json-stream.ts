@@ -55,10 +55,13 @@ function readRecords(text: Buffer, reader: JsonReader, validator: JsonValidator)
   }
 }
 
-/** Two lines side by side that are whole objects: no larger value that is valid has that inside. */
-function hasAdjacentLines(head: Buffer, reader: JsonReader): boolean {
+/**
+ * Is the first line a whole object, or are two lines side by side? The latter no larger valid value has inside; the
+ * former only a body whose first object happens to stand on one line and whose others do not.
+ */
+function looksLikeLines(head: Buffer, reader: JsonReader): boolean {
   const lines = head.toString('latin1').split('\n').slice(0, -1);
-  let before = false;
+  let before = true;
   for (const line of lines) {
     const text = line.trim();
     if (text === '') {
@@ -111,8 +114,8 @@ class LineCutter implements RecordCutter {
 
 /**
  * Cuts a JSON body of any length into records: one object a line; objects one after the other, pretty-printed or not;
- * or one array. A body with two whole objects on adjacent lines near its beginning is taken as lines throughout, so
- * that one broken line spoils no other. A bad record is a piece with an error; where the structure itself is broken so that no further border
+ * or one array. A body whose first line, or two adjacent lines near its beginning, are whole objects is taken as lines
+ * throughout, so that one broken line spoils no other. A bad record is a piece with an error; where the structure itself is broken so that no further border
  * can be known, the whole body is refused.
  */
 export class JsonStreamCutter implements RecordCutter {
@@ -169,7 +172,7 @@ export class JsonStreamCutter implements RecordCutter {
     if (first !== undefined && first !== OPEN_BRACE) {
       return new LineCutter(this.#maxRecordBytes, this.#read);
     }
-    if (hasAdjacentLines(head, this.#reader)) {
+    if (looksLikeLines(head, this.#reader)) {
       return new LineCutter(this.#maxRecordBytes, this.#read);
     }
     return final ? new JsonStructureCutter(this.#maxRecordBytes, this.#read, false) : undefined;
