@@ -34,6 +34,11 @@ async function run(argv: readonly string[]): Promise<void> {
   }
 }
 
+/** Errors of a part are shown also without --verbose: the host's form, and the app's JSON lines. */
+function isProblem(line: string): boolean {
+  return line.includes('[error]') || line.includes('"level":"error"');
+}
+
 interface Context {
   readonly options: StackOptions;
   readonly display: Display;
@@ -46,7 +51,7 @@ async function runAndStay(running: RunningParts, { options, display, memory }: C
     hubs: `${FLIGHTS_HUB}:${FLIGHTS_PARTITIONS}`,
     running,
     onLog: (part, line) => {
-      if (options.verbose) process.stderr.write(`[${part}] ${line}\n`);
+      if (options.verbose || isProblem(line)) process.stderr.write(`[${part}] ${line}\n`);
     },
     onStep: (text) => display.line(text),
   });

@@ -52,6 +52,7 @@ export function reportLines(result: SampleResult): string[] {
     ...columns([['table', 'how', 'sent', 'queryable', 'dead letters', 'rows/s'], ...rows]),
     '',
     ...result.tables.flatMap(problemLines),
+    ...(isComplete(result) ? [] : ['npm start -- --verbose prints the log of every part']),
     `${(result.elapsedMs / 1000).toFixed(1)} s from start to end${memory}`,
   ];
 }

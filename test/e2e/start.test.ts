@@ -31,6 +31,15 @@ function start(...args: string[]): Start {
   return spawn(process.execPath, [MAIN, ...ANY_PORTS, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
+async function query(report: Report, csl: string): Promise<unknown> {
+  const answer = await fetch(new URL('v1/rest/query', `${report.endpoints['kusto']}/`), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ db: 'Samples', csl }),
+  });
+  return ((await answer.json()) as { Tables: { Rows: unknown }[] }).Tables[0]?.Rows;
+}
+
 function descendants(rootPid: number): number[] {
   const lines = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' }).trim().split('\n');
   const entries = lines.map((line) => line.trim().split(/\s+/).map(Number) as [number, number]);
@@ -97,6 +106,12 @@ test('npm start accounts for every row of the sample, and Ctrl-C ends every proc
   assert.ok(report.peakRssBytes < 2 * GIB, `${report.peakRssBytes} bytes`);
   const health = await fetch(new URL('api/health', `${report.endpoints['functions']}/`));
   assert.equal(health.status, 200);
+  assert.deepEqual(await query(report, 'Flights | summarize by partition, sequenceNumber | count'), [
+    [200_000],
+  ]);
+  assert.deepEqual(await query(report, 'Flights | summarize sum(delay), sum(distance)'), [
+    [1_500_159, 145_847_125],
+  ]);
   assert.ok(pids.length >= 4);
   child.kill('SIGINT');
   const [code] = (await once(child, 'exit')) as [number];
