@@ -42,14 +42,16 @@ function callName(node: Syntax): string | undefined {
   return KEEP_NAME.has(name) ? argumentName(node) : undefined;
 }
 
-function joined(target: string | undefined, member: string): string | undefined {
-  return target === undefined ? undefined : `${target}_${member}`;
+function joined(target: string | undefined, member: string): string {
+  return target === undefined ? member : `${target}_${member}`;
 }
 
 function elementName(node: Syntax): string | undefined {
-  const selector = need(need(node, 'Selector'), 'Expression');
-  const literal = literalOf(selector);
-  return joined(outputName(need(node, 'Expression')), literal === undefined ? '' : String(literal.value));
+  const literal = literalOf(need(need(node, 'Selector'), 'Expression'));
+  const target = outputName(need(node, 'Expression'));
+  return target === undefined
+    ? undefined
+    : joined(target, literal === undefined ? '' : String(literal.value));
 }
 
 /** The name a result column takes from its expression, or `undefined` when it gets a number. */

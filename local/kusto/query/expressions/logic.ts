@@ -10,12 +10,10 @@ const AND = (a: Cell, b: Cell): Cell =>
 const OR = (a: Cell, b: Cell): Cell =>
   a === true || b === true ? true : a === null || b === null ? null : false;
 
-/** A condition; numbers and dynamics are taken as their truth value. */
+/** A condition: a bool, or a dynamic that is converted to one. */
 export function asCondition(expr: Expr, operator: string): Expr {
   if (expr.type === 'bool') return expr;
-  if (expr.type === 'dynamic' || expr.type === 'long' || expr.type === 'int' || expr.type === 'real') {
-    return castExpr(expr, 'bool');
-  }
+  if (expr.type === 'dynamic') return castExpr(expr, 'bool');
   throw semanticError('SEM0079', `'${operator}' operator: expression must be of type bool, not ${expr.type}`);
 }
 

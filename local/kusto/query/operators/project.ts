@@ -126,7 +126,7 @@ export function printTable(node: Syntax, env: Env): Rel {
   });
   const one: Rel = {
     schema: [],
-    ordered: true,
+    ordered: false,
     knownRows: 1,
     async *open() {
       yield rowsOnly(1);

@@ -63,7 +63,7 @@ export function scanRowSet(rows: RowSet): Rel {
   const vectors = rows.columns.map(asStoreColumn);
   return {
     schema: rows.schema.map(({ name, type }) => ({ name, type })),
-    ordered: true,
+    ordered: false,
     knownRows: rows.rowCount,
     async *open() {
       if (rows.rowCount > 0) yield makeBatch(rows.rowCount, vectors);

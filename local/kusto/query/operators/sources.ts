@@ -53,7 +53,7 @@ export function dataTable(node: Syntax, env: Env): Rel {
   });
   const rows = values.length / width;
   const vectors = schema.map((column, index) => vectorOf(column.type, cells[index]!));
-  return fixedTable(schema, rows === 0 ? [] : [makeBatch(rows, vectors)], true);
+  return fixedTable(schema, rows === 0 ? [] : [makeBatch(rows, vectors)]);
 }
 
 function rangeType(from: Expr, to: Expr, step: Expr): ScalarType {

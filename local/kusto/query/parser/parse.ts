@@ -28,7 +28,24 @@ export function parseQuery(text: string): Syntax {
   return root;
 }
 
+/** Deepest nesting of brackets handed to the parser, whose time grows with the square of it. */
+export const MAX_BRACKET_DEPTH = 400;
+
+/** Strings and comments, in which brackets do not count. */
+const SKIPPED =
+  /```[\s\S]*?```|@"(?:[^"]|"")*"|@'(?:[^']|'')*'|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|\/\/[^\n]*/g;
+
+function checkBrackets(text: string): void {
+  let depth = 0;
+  for (const c of text.replace(SKIPPED, '')) {
+    if (c === '(' || c === '[' || c === '{') depth++;
+    else if (c === ')' || c === ']' || c === '}') depth--;
+    if (depth > MAX_BRACKET_DEPTH) throw syntaxError('The query is nested too deeply', text, 0);
+  }
+}
+
 function parseFresh(text: string): Syntax {
+  checkBrackets(text);
   const parser = bridgeParser();
   try {
     const parsed = parser.parse(text);

@@ -65,12 +65,16 @@ function orderOf(vector: Vector): RowOrder {
 }
 
 /** NaN stands beside the nulls, between them and the numbers. */
-function withNaN(column: RealColumn, order: RowOrder, before: number): RowOrder {
-  const { values } = column;
-  if (!values.some(Number.isNaN)) return order;
+function withNaN(vector: Vector, order: RowOrder, before: number): RowOrder {
+  const values = vector instanceof RealColumn ? vector.values : undefined;
+  if (values !== undefined && !values.some(Number.isNaN)) return order;
+  const isNaNAt =
+    values === undefined
+      ? (row: number) => Number.isNaN(vector.get(row))
+      : (row: number) => Number.isNaN(values[row]!);
   return (a, b) => {
-    if (Number.isNaN(values[a]!)) return Number.isNaN(values[b]!) ? 0 : before;
-    return Number.isNaN(values[b]!) ? -before : order(a, b);
+    if (isNaNAt(a)) return isNaNAt(b) ? 0 : before;
+    return isNaNAt(b) ? -before : order(a, b);
   };
 }
 
@@ -79,7 +83,7 @@ function withNulls(key: SortKey): RowOrder {
   const plain = orderOf(vector);
   const before = nullsFirst ? -1 : 1;
   const turned: RowOrder = descending ? (a, b) => -plain(a, b) : plain;
-  const directed = vector instanceof RealColumn ? withNaN(vector, turned, before) : turned;
+  const directed = vector.type === 'real' ? withNaN(vector, turned, before) : turned;
   const mask = 'nulls' in vector ? (vector.nulls as Uint8Array | undefined) : undefined;
   const isNull =
     'nulls' in vector ? (row: number) => isNullAt(mask, row) : (row: number) => vector.isNull(row);
