@@ -83,14 +83,11 @@ function spreadBinder(
   };
 }
 
-interface Weighted {
-  readonly cell: Cell;
-  readonly weight: number;
-}
-
 /** Nearest rank over all values: exact, where the service estimates. */
 class PercentileAccumulator implements Accumulator {
-  private readonly values: Weighted[][] = [];
+  private readonly values: Cell[][] = [];
+  private readonly weights: number[][] = [];
+  private readonly ordered = new Map<number, readonly number[]>();
   private readonly type: ScalarType;
   private readonly percents: readonly number[];
   private readonly asArray: boolean;
@@ -107,29 +104,41 @@ class PercentileAccumulator implements Accumulator {
       const cell = vector!.get(row);
       const weight = weights === undefined ? 1 : Number(weights.get(row) ?? 0n);
       if (cell === null || weight <= 0) continue;
-      this.values[ids[row]!] ??= [];
-      this.values[ids[row]!]!.push({ cell, weight });
+      const group = ids[row]!;
+      this.values[group] ??= [];
+      this.values[group]!.push(cell);
+      if (weights === undefined) continue;
+      this.weights[group] ??= [];
+      this.weights[group]!.push(weight);
     }
   }
 
-  private sorted = new Map<number, Weighted[]>();
+  /** Positions of a group's values in order. */
+  private order(group: number, values: readonly Cell[]): readonly number[] {
+    let order = this.ordered.get(group);
+    if (order === undefined) {
+      order = [...values.keys()].sort((a, b) => compareCells(this.type, values[a]!, values[b]!));
+      this.ordered.set(group, order);
+    }
+    return order;
+  }
 
   private at(group: number, percent: number): Cell {
     const values = this.values[group];
     if (values === undefined) return null;
-    let ordered = this.sorted.get(group);
-    if (ordered === undefined) {
-      ordered = values.sort((a, b) => compareCells(this.type, a.cell, b.cell));
-      this.sorted.set(group, ordered);
+    const order = this.order(group, values);
+    const weights = this.weights[group];
+    if (weights === undefined) {
+      const rank = Math.ceil((percent / 100) * values.length);
+      return values[order[Math.min(Math.max(rank, 1), values.length) - 1]!]!;
     }
-    const total = ordered.reduce((sum, { weight }) => sum + weight, 0);
-    const target = (percent / 100) * total;
+    const target = (percent / 100) * weights.reduce((sum, weight) => sum + weight, 0);
     let reached = 0;
-    for (const { cell, weight } of ordered) {
-      reached += weight;
-      if (reached >= target) return cell;
+    for (const position of order) {
+      reached += weights[position]!;
+      if (reached >= target) return values[position]!;
     }
-    return ordered.at(-1)!.cell;
+    return values[order.at(-1)!]!;
   }
 
   result(output: number, group: number): Cell {

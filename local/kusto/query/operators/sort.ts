@@ -1,8 +1,10 @@
+import type { Cell } from '../../store/types.js';
 import { withRows } from '../bind/env.js';
+import { compareCells } from '../expressions/compare.js';
 import { semanticError } from '../failures.js';
 import { child, elements, firstToken, need, type Syntax } from '../parser/syntax.js';
-import type { Batch, Expr, Rel, Run } from '../plan/types.js';
-import { sliceRows, takeRows } from '../vector/batch.js';
+import type { Batch, Expr, PlanColumn, Rel, Run } from '../plan/types.js';
+import { makeBatch, sliceRows, takeRows } from '../vector/batch.js';
 import { rowOrder, type SortKey, sortedRows } from '../vector/sorting.js';
 import type { OperatorBinder } from './define.js';
 import { rowCountArgument } from './filter.js';
@@ -75,18 +77,86 @@ export const sortOperator: OperatorBinder = (input, node, env) => {
 /** Above this many wanted rows the whole table is sorted instead. */
 const MAX_TOP_ROWS = 100_000;
 
-async function best(
-  held: Batch,
-  by: readonly Ordering[],
-  options: { limit: number; run: Run; columns: number },
-): Promise<Batch> {
-  const rows = await sortedRows(held.rowCount, rowOrder(keysOf(held, by)), options.run);
-  return takeRows(held, options.columns, rows.subarray(0, options.limit));
+/** Order of two cells of a key, nulls and NaN beside each other where the key has its nulls. */
+function compareKey(key: Ordering, a: Cell, b: Cell): number {
+  const before = key.nullsFirst ? -1 : 1;
+  const rank = (cell: Cell) => (cell === null ? 2 : Number.isNaN(cell) ? 1 : 0);
+  if (rank(a) !== rank(b)) return (rank(a) - rank(b)) * before;
+  if (rank(a) > 0) return 0;
+  return compareCells(key.expr.type, a, b) * (key.descending ? -1 : 1);
+}
+
+/** Rows of a batch that may still be among the first, judged by the first key alone. */
+function candidates(batch: Batch, key: Ordering, worst: Cell): Uint32Array {
+  const vector = key.expr.evaluate(batch);
+  const rows = new Uint32Array(batch.rowCount);
+  let count = 0;
+  for (let row = 0; row < batch.rowCount; row++) {
+    if (compareKey(key, vector.get(row), worst) <= 0) rows[count++] = row;
+  }
+  return rows.subarray(0, count);
+}
+
+/** The first rows seen so far, in order, their columns copied so that the batches can go. */
+class Best {
+  private held: Batch | undefined;
+  private readonly schema: readonly PlanColumn[];
+  private readonly by: readonly Ordering[];
+  private readonly limit: number;
+
+  constructor(schema: readonly PlanColumn[], by: readonly Ordering[], limit: number) {
+    this.schema = schema;
+    this.by = by;
+    this.limit = limit;
+  }
+
+  /** The first rows of a batch by themselves. */
+  private async first(batch: Batch, run: Run): Promise<Batch> {
+    const rows = await sortedRows(batch.rowCount, rowOrder(keysOf(batch, this.by)), run);
+    return takeRows(batch, this.schema.length, rows.subarray(0, this.limit));
+  }
+
+  async add(batch: Batch, run: Run): Promise<void> {
+    const { held, schema, limit } = this;
+    let fresh = batch;
+    if (held !== undefined && held.rowCount === limit) {
+      const [key] = this.by;
+      const worst = key!.expr.evaluate(held).get(limit - 1);
+      const rows = candidates(batch, key!, worst);
+      if (rows.length === 0) return;
+      fresh = takeRows(batch, schema.length, rows);
+    }
+    fresh = await this.first(fresh, run);
+    const parts = held === undefined ? [fresh] : [held, fresh];
+    const total = parts.reduce((sum, part) => sum + part.rowCount, 0);
+    const all = joinBatches(parts, schema, total);
+    const kept = await this.first(all, run);
+    this.held = makeBatch(
+      kept.rowCount,
+      schema.map((_, index) => kept.column(index)),
+    );
+  }
+
+  result(): Batch | undefined {
+    return this.held;
+  }
+}
+
+async function* firstOfAll(
+  input: Rel,
+  sortedAll: Rel,
+  options: { limit: number; run: Run },
+): AsyncGenerator<Batch> {
+  let left = options.limit;
+  for await (const batch of sortedAll.open(options.run)) {
+    yield batch.rowCount <= left ? batch : sliceRows(batch, input.schema.length, { from: 0, to: left });
+    left -= Math.min(left, batch.rowCount);
+    if (left === 0) return;
+  }
 }
 
 /** The first rows of an order, keeping only so many at any time. */
 export function topRows(input: Rel, by: readonly Ordering[], limitOf: () => number): Rel {
-  const columns = input.schema.length;
   const full = sorted(input, by);
   return {
     schema: input.schema,
@@ -95,22 +165,15 @@ export function topRows(input: Rel, by: readonly Ordering[], limitOf: () => numb
       const limit = limitOf();
       if (limit === 0) return;
       if (limit > MAX_TOP_ROWS) {
-        let left = limit;
-        for await (const batch of full.open(run)) {
-          yield batch.rowCount <= left ? batch : sliceRows(batch, columns, { from: 0, to: left });
-          left -= Math.min(left, batch.rowCount);
-          if (left === 0) return;
-        }
+        yield* firstOfAll(input, full, { limit, run });
         return;
       }
-      let held: Batch | undefined;
+      const best = new Best(input.schema, by, limit);
       for await (const batch of input.open(run)) {
-        if (batch.rowCount === 0) continue;
-        const parts = held === undefined ? [batch] : [held, batch];
-        const rows = parts.reduce((sum, part) => sum + part.rowCount, 0);
-        held = await best(joinBatches(parts, input.schema, rows), by, { limit, run, columns });
+        if (batch.rowCount > 0) await best.add(batch, run);
         await run.pause();
       }
+      const held = best.result();
       if (held !== undefined) yield held;
     },
   };
