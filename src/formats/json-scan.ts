@@ -68,7 +68,7 @@ function skipScalar(bytes: Uint8Array, from: number): number {
 }
 
 /** The index after the value that begins at `from`. */
-export function skipValue(bytes: Uint8Array, from: number): number {
+function skipValue(bytes: Uint8Array, from: number): number {
   const first = bytes[from];
   if (first === QUOTE) {
     return skipString(bytes, from);

@@ -148,7 +148,7 @@ function changed(base: Target, change: TargetOverride): Target {
   return { ...target, delivery: deliveryOf(target) };
 }
 
-export function baseTarget(route: RouteConfig): Target {
+function baseTarget(route: RouteConfig): Target {
   return {
     database: route.database,
     table: route.table,

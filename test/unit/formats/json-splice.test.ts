@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { createJsonReader } from '../../../src/formats/json-record.js';
 import {
@@ -86,4 +87,12 @@ test('a nested key of the same name is no conflict', () => {
 test('values larger than a slab are written whole', () => {
   const large = 'é'.repeat(200_000);
   assert.equal(JSON.parse(splice('{"a":1}', ['1', large, '{}']))._key, large);
+});
+
+test('naughty strings survive as values, keys and column values', () => {
+  const strings = createRequire(import.meta.url)('big-list-of-naughty-strings') as string[];
+  for (const text of strings) {
+    const record = JSON.parse(splice(JSON.stringify({ [`k${text}`]: text }), ['1', text, '{}']));
+    assert.deepEqual(record, { [`k${text}`]: text, _offset: 1, _key: text, _properties: {} });
+  }
 });

@@ -266,3 +266,58 @@ test('an empty invocation is nothing', async () => {
   assert.equal(summary.shipped, 0);
   assert.equal(sink.batches.length, 0);
 });
+
+test('an invocation that the gate never lets in gives up at its deadline', async () => {
+  const clock = createFakeClock();
+  const gate = createGate(10);
+  const leave = await gate.enter(10);
+  const { ingest, sink } = createTestIngest({ clock, gate });
+  await assert.rejects(clock.runUntil(ingest.handle([envelope('{"n":0}')])), { code: 'DEADLINE_EXCEEDED' });
+  leave();
+  assert.equal(gate.inUse, 0);
+  assert.equal(sink.batches.length, 0);
+});
+
+test('bodies that grow by inflation hold their whole weight', async () => {
+  const clock = createFakeClock();
+  let inUse = 0;
+  const gate = createGate(1_000_000);
+  const sink = createMemorySink(() => {
+    inUse = gate.inUse;
+  });
+  const { ingest } = createTestIngest({ clock, gate, sink });
+  const body = JSON.stringify({ text: 'x'.repeat(50_000) });
+  await ingest.handle([envelope(gzipSync(body))]);
+  assert.equal(inUse, body.length);
+  assert.equal(gate.inUse, 0);
+});
+
+test('retries are counted by code and a bad record is counted by kind', async () => {
+  const seen: string[] = [];
+  let failed = false;
+  const sink = createMemorySink(() => {
+    if (!failed) {
+      failed = true;
+      throw new KfError('KUSTO_THROTTLED', 'slow down');
+    }
+  });
+  const clock = createFakeClock();
+  const metrics = {
+    add: (name: string, value: number, attributes?: Readonly<Record<string, string>>) => {
+      seen.push(`${name} ${value} ${JSON.stringify(attributes)}`);
+    },
+    record: () => undefined,
+  };
+  const { ingest } = createTestIngest({ clock, sink, metrics: { ...metrics, total: () => 0 } as never });
+  await clock.runUntil(ingest.handle([envelope('{"n":0}'), envelope('x', 1)]));
+  assert.ok(
+    seen.includes(
+      `${ingestMetrics.retries} 1 {"pipeline":"sensors","code":"KUSTO_THROTTLED","step":"deliver"}`,
+    ),
+  );
+  assert.ok(
+    seen.includes(
+      `${ingestMetrics.deadLettered} 1 {"pipeline":"sensors","kind":"decode","code":"RECORD_NOT_JSON"}`,
+    ),
+  );
+});
