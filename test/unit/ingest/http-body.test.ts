@@ -294,3 +294,30 @@ test('the same operation id writes the same blobs and dead letters again', async
   );
   assert.equal(deadLetters.letters.size, 1);
 });
+
+test('a dead-letter store that is down keeps the body from being handed over', async () => {
+  const down = createMemoryDeadLetters(() => {
+    throw new KfError('STORAGE_UNREACHABLE', 'down');
+  });
+  const { ingest, bodySink, clock } = setup({ deadLetters: down });
+  const taking = ingest.ingest(request(chunked('{"a":1}\nnope\n')));
+  await assert.rejects(clock.runUntil(taking), { code: 'STORAGE_UNREACHABLE' });
+  assert.equal(bodySink.blobs.size, 0);
+  assert.equal(bodySink.submitted.length, 0);
+});
+
+test('a signal that aborts while the body streams leaves nothing', async () => {
+  const { ingest, bodySink } = setup({ http: { tables: ['*.*'], maxBodyBytes: 1e9, blobBytes: 20 } });
+  const stop = new AbortController();
+  async function* stopped(): AsyncGenerator<Uint8Array> {
+    for (let round = 0; round < 100; round++) {
+      yield Buffer.from('{"n":1}\n'.repeat(10));
+      if (round === 5) {
+        stop.abort(new KfError('CANCELLED', 'caller left'));
+      }
+    }
+  }
+  await assert.rejects(ingest.ingest(request(stopped(), { signal: stop.signal })), { code: 'CANCELLED' });
+  assert.equal(bodySink.blobs.size, 0);
+  assert.equal(bodySink.submitted.length, 0);
+});

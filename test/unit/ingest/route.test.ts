@@ -79,7 +79,7 @@ test('tags and inline mappings make a streaming record queued', () => {
 test('patterns stand for their side of the dot only, and have no other magic', () => {
   const allow = createAllowList(['A.*', 'B?.T', 'C.T+']);
   assert.ok(allow.allows('A', 'x.y'));
-  assert.ok(!allow.allows('A.x', 'y') || allow.allows('A', 'x.y'));
+  assert.ok(!allow.allows('A.x', 'y'));
   assert.ok(!allow.allows('B1', 'T'));
   assert.ok(!allow.allows('C', 'TT'));
   assert.ok(!createAllowList(['*']).allows('A', 'B'));
