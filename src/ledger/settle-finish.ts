@@ -1,6 +1,6 @@
 import { letterId } from '../deadletter/letter-id.js';
 import type { DeadLetter } from '../deadletter/ports.js';
-import { asKfError } from '../runtime/errors.js';
+import { asKfError, KfError } from '../runtime/errors.js';
 import { type BlobRecord, isSplittable, readBlobRecords } from './blob-records.js';
 import type { OperationSource } from './operations.js';
 import { computedOrigin } from './origins.js';
@@ -51,7 +51,8 @@ export async function clear(run: SettleRun, shipment: Shipment): Promise<void> {
 
 /** Brings every record of a shipment in `failed` to the dead letters, then settles it. */
 export async function deadLetterAll(run: SettleRun, shipment: Shipment): Promise<void> {
-  const written = shipment.container === '' ? reportOnly(run, shipment) : await writeLetters(run, shipment);
+  const written =
+    shipment.container === '' ? reportOnly(run, shipment) : await lettersOrReport(run, shipment);
   run.summary.deadLetteredRecords += written;
   await finish(run, shipment, {
     state: 'failed',
@@ -59,6 +60,16 @@ export async function deadLetterAll(run: SettleRun, shipment: Shipment): Promise
     deadLettered: written,
     ...(shipment.errorCode === undefined ? {} : { errorCode: shipment.errorCode }),
   });
+}
+
+/** A blob that somebody removed cannot be brought back: said loudly, once, instead of being tried for ever. */
+async function lettersOrReport(run: SettleRun, shipment: Shipment): Promise<number> {
+  try {
+    return await writeLetters(run, shipment);
+  } catch (error) {
+    if (error instanceof KfError && error.code === 'STORAGE_NOT_FOUND') return reportOnly(run, shipment);
+    throw error;
+  }
 }
 
 /** Blobs in the service's containers cannot be read again (`staging: service`): the loss is reported, no more. */
