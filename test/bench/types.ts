@@ -14,28 +14,16 @@ export interface Bench {
   run(say: (line: string) => void): Promise<readonly Measure[]>;
 }
 
-/** Value against an upper bound. */
-export function atMost(name: string, value: number, unit: string, limit: number, note?: string): Measure {
-  return {
-    name,
-    value,
-    unit,
-    goal: `<= ${limit}`,
-    met: value <= limit,
-    ...(note === undefined ? {} : { note }),
-  };
+type Figure = Pick<Measure, 'name' | 'value' | 'unit' | 'note'>;
+
+/** A figure against an upper bound. */
+export function atMost(limit: number, figure: Figure): Measure {
+  return { ...figure, goal: `<= ${limit}`, met: figure.value <= limit };
 }
 
-/** Value against a lower bound. */
-export function atLeast(name: string, value: number, unit: string, limit: number, note?: string): Measure {
-  return {
-    name,
-    value,
-    unit,
-    goal: `>= ${limit}`,
-    met: value >= limit,
-    ...(note === undefined ? {} : { note }),
-  };
+/** A figure against a lower bound. */
+export function atLeast(limit: number, figure: Figure): Measure {
+  return { ...figure, goal: `>= ${limit}`, met: figure.value >= limit };
 }
 
 export function median(values: readonly number[]): number {
