@@ -3,7 +3,7 @@ import { Refusal } from './errors.js';
 /** Node that answers token requests. */
 export const CBS_ADDRESS = '$cbs';
 /** Node that answers questions about hubs and partitions. */
-export const MANAGEMENT_ADDRESS = '$management';
+const MANAGEMENT_ADDRESS = '$management';
 
 /** What a link's address refers to. */
 export type Address =

@@ -4,7 +4,7 @@ import { MAX_PARTITIONS } from './limits.js';
 import { PartitionLog, type Retention } from './partition-log.js';
 
 /** Consumer group every hub has. */
-export const DEFAULT_CONSUMER_GROUP = '$Default';
+const DEFAULT_CONSUMER_GROUP = '$Default';
 const NAME_PATTERN = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,254}[A-Za-z0-9])?$/;
 
 /** A hub as declared: with no groups named, any consumer group is accepted. */
@@ -107,7 +107,7 @@ export class HubRegistry {
 }
 
 /** 32-bit FNV-1a of the key's UTF-8 bytes: the same key always gets the same partition, also across restarts. */
-export function stableHash(text: string): number {
+function stableHash(text: string): number {
   let hash = 0x811c9dc5;
   for (const byte of Buffer.from(text, 'utf8')) {
     hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;

@@ -13,7 +13,7 @@ import { MAX_MESSAGE_BYTES } from './limits.js';
 import type { PartitionLog } from './partition-log.js';
 
 /** Message format of a batch: the body's data sections are one encoded event each. */
-export const BATCH_FORMAT = 0x80013700;
+const BATCH_FORMAT = 0x80013700;
 
 /** What a producer sent on one link. */
 export interface Publication {

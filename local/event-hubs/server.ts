@@ -123,7 +123,7 @@ async function started(
 }
 
 /** Connection string of the kind every Event Hubs SDK reads as "local, without TLS". The key guards nothing. */
-export function connectionString(host: string, port: number): string {
+function connectionString(host: string, port: number): string {
   const name = 'RootManageSharedAccessKey';
   const access = `SharedAccessKeyName=${name};SharedAccessKey=SAS_KEY_VALUE`;
   return `Endpoint=sb://${host}:${port};${access};UseDevelopmentEmulator=true;`;

@@ -9,7 +9,7 @@ const READY_TIMEOUT_MS = 60_000;
 const CONFIGURATION_EXIT_CODE = 2;
 
 /** Folder of the compiled code. */
-export const DIST = fileURLToPath(new URL('../../', import.meta.url));
+const DIST = fileURLToPath(new URL('../../', import.meta.url));
 /** Folder of the app: the package's own. */
 export const APP_ROOT = join(DIST, '..');
 

@@ -100,7 +100,7 @@ export async function sendFile(
 }
 
 /** Address that takes rows of a sample's table. */
-export function ingestUrl(functionsUrl: string, sample: HttpSample, database: string): URL {
+function ingestUrl(functionsUrl: string, sample: HttpSample, database: string): URL {
   const url = new URL(`api/ingest/${database}/${sample.table}`, withSlash(functionsUrl));
   for (const [name, value] of Object.entries(sample.query)) url.searchParams.set(name, value);
   return url;
