@@ -14,9 +14,9 @@ import { createRun, timeoutOf } from './run.js';
 import type { QueryEngine, QueryRequest, QueryResult } from './types.js';
 
 /** Rows an answer may have unless `notruncation` or `truncationmaxrecords` say otherwise. */
-export const DEFAULT_MAX_RECORDS = 500_000;
+const DEFAULT_MAX_RECORDS = 500_000;
 /** Bytes an answer may have, as estimated in memory. */
-export const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
+const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
 
 const EXTENT_WORDS = /\b(?:ingestion_time|extent_id|extentid|extent_tags|cursor_after|cursor_before_or_at)\b/;
 

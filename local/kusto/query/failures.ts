@@ -1,6 +1,6 @@
 import { KustoError } from '../errors.js';
 
-export const LIMITS_EXCEEDED = 'LimitsExceeded';
+const LIMITS_EXCEEDED = 'LimitsExceeded';
 
 /** A semantic error in the service's words: `Semantic error: SEM0100: …`. */
 export function semanticError(code: string, detail: string): KustoError {

@@ -7,9 +7,9 @@ import type { Run } from './plan/types.js';
 /** How long a query may hold the event loop, in milliseconds. */
 const SLICE_MS = 25;
 /** Default of `servertimeout`, in milliseconds. */
-export const DEFAULT_TIMEOUT_MS = 4 * 60_000;
+const DEFAULT_TIMEOUT_MS = 4 * 60_000;
 /** Largest `servertimeout` accepted, in milliseconds. */
-export const MAX_TIMEOUT_MS = 60 * 60_000;
+const MAX_TIMEOUT_MS = 60 * 60_000;
 
 /** Milliseconds of the option `servertimeout` in any of the spellings the SDKs send. */
 export function timeoutOf(option: unknown): number {

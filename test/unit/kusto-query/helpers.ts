@@ -6,7 +6,7 @@ import type { Cell, Extent, RowSet, ScalarType } from '../../../local/kusto/stor
 import { cellToText } from '../../../local/kusto/values/cell.js';
 import { parseDatetime } from '../../../local/kusto/values/datetime-parse.js';
 
-export const DATABASE = 'db';
+const DATABASE = 'db';
 export const NOW = parseDatetime('2026-05-04T03:02:01.1234567Z')!;
 
 export interface TableSpec {
@@ -74,7 +74,7 @@ export function catalogOf(tables: readonly Table[], functions: readonly StoredFu
   };
 }
 
-export const engine = createQueryEngine();
+const engine = createQueryEngine();
 const EMPTY = catalogOf([]);
 
 export function run(

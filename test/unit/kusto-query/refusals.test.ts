@@ -76,6 +76,7 @@ const SEMANTIC: readonly (readonly [string, string, string])[] = [
   ['let x = 1;', 'SEM0100', 'no tabular expression'],
   ['declare query_parameters(p:long); print p', 'SEM0100', "Query parameter 'p' has no value"],
   ['print 1.a', 'SEM0107', 'needs a dynamic value'],
+  ['T | summarize percentile(a, toscalar(print 50))', 'SEM0235', 'A literal is expected here'],
   ['print iff(true, 1, "a")', 'SEM0011', 'same type'],
 ];
 

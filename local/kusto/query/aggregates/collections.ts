@@ -17,7 +17,7 @@ import {
 } from './define.js';
 
 /** Most elements `make_list` and its like gather per group, as the service has it. */
-export const MAX_COLLECTED = 1_048_576;
+const MAX_COLLECTED = 1_048_576;
 
 interface CollectOptions {
   readonly type: ScalarType;

@@ -11,7 +11,7 @@ import { nameOf } from './literals.js';
 import { siteFunctions } from './site-functions.js';
 import { callFunction, findFunction } from './user-function.js';
 
-export function argumentNodes(call: Syntax): readonly Syntax[] {
+function argumentNodes(call: Syntax): readonly Syntax[] {
   return elements(need(call, 'ArgumentList'), 'Expressions');
 }
 

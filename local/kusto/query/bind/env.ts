@@ -100,7 +100,7 @@ export interface Env {
   readonly operator: string;
   /** Columns a name may mean; empty outside of rows. */
   readonly columns: readonly PlanColumn[];
-  /** Input of the operator, for row functions that look at the whole table. */
+  /** Present where aggregate functions are legal. */
   readonly aggregates?: AggregateSink;
   /** Present where window functions are legal; they set `used`. */
   readonly windows?: { used: boolean; readonly ordered: boolean };

@@ -47,7 +47,7 @@ function withoutEscapes(text: string): string {
 }
 
 /** The value of a string literal: quoted, verbatim (`@`), hidden (`h`) or fenced. */
-export function stringLiteral(token: string): string {
+function stringLiteral(token: string): string {
   const text = /^[hH]/.test(token) ? token.slice(1) : token;
   if (text.startsWith('```') || text.startsWith('~~~')) return text.slice(3, -3);
   if (text.startsWith('@')) {

@@ -6,7 +6,7 @@ import type { Expr, Rel } from '../plan/types.js';
 import type { Env } from './env.js';
 
 /** Most values an `in (subquery)` may hold. */
-export const MAX_IN_VALUES = 1_000_000;
+const MAX_IN_VALUES = 1_000_000;
 
 function firstColumn(rel: Rel): { readonly type: ScalarType } {
   const column = rel.schema.find((candidate) => candidate.hidden !== true);
@@ -21,14 +21,19 @@ export function bindToScalar(node: Syntax, env: Env): Expr {
   const { rel } = bound;
   const { type } = firstColumn(rel);
   let value: Cell = type === 'string' ? '' : null;
+  let known = false;
   env.session.preparations.push(async (run) => {
+    known = true;
     for await (const batch of rel.open(run)) {
       if (batch.rowCount === 0) continue;
       value = batch.column(0).get(0);
       break;
     }
   });
-  return lateConstant(type, () => value);
+  return lateConstant(type, () => {
+    if (known) return value;
+    throw semanticError('SEM0235', 'A literal is expected here; toscalar() is known only when the query runs');
+  });
 }
 
 /** The first column of a table as a list, read once before the query begins. */

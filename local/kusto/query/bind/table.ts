@@ -17,7 +17,7 @@ import { callFunction, findFunction } from './user-function.js';
 type TableBinder = (node: Syntax, env: Env) => Bound | undefined;
 
 /** The table a bare name means: declared names, then the catalogue, then a function without arguments. */
-export function namedTable(name: string, env: Env): Rel | undefined {
+function namedTable(name: string, env: Env): Rel | undefined {
   const binding = env.scope.get(name);
   if (binding?.kind === 'table') return binding.rel;
   if (binding?.kind === 'scalar') return undefined;
@@ -100,7 +100,7 @@ function pipe(node: Syntax, env: Env): Bound {
 }
 
 /** One operator behind a pipe. */
-export function applyOperator(input: Rel, node: Syntax, env: Env): Rel {
+function applyOperator(input: Rel, node: Syntax, env: Env): Rel {
   const binder = pipeOperators[node.kind];
   if (binder === undefined) throw notSupported(`operator \`${operatorName(node)}\``);
   if (!withParameters.has(node.kind)) operatorParameters(node, operatorName(node), []);

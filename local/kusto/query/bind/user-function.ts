@@ -10,7 +10,7 @@ import { bindLet } from './let.js';
 import { nameOf, schemaOf, typeOf } from './literals.js';
 
 /** Deepest nesting of user function calls. */
-export const MAX_CALL_DEPTH = 50;
+const MAX_CALL_DEPTH = 50;
 
 interface Argument {
   readonly name: string | undefined;
@@ -136,7 +136,7 @@ function bindBody(fn: UserFunction, scope: Scope, env: Env): Bound {
 }
 
 /** A function of the catalogue as a declaration. */
-export function storedFunction(stored: StoredFunction, database: string): UserFunction {
+function storedFunction(stored: StoredFunction, database: string): UserFunction {
   const parameters = stored.parameters.trim() === '' ? '()' : stored.parameters.trim();
   const text = stored.body.trim();
   const body = text.startsWith('{') ? text : `{${text}}`;

@@ -19,7 +19,7 @@ import { dynamicCell, nodeOf, nodeText } from './nodes.js';
 type Cast = (cell: Cell) => Cell;
 
 /** A double as text: whole values keep one fraction digit. */
-export function realText(value: number): string {
+function realText(value: number): string {
   return Number.isFinite(value) ? printReal(value) : printReal(value).slice(1, -1);
 }
 

@@ -6,7 +6,7 @@ import { isDynamicReal, printJson } from '../../values/json.js';
 import { formatTimespan } from '../../values/timespan.js';
 
 /** A whole number as a node: `number` where safe, else `bigint`. */
-export function wholeNode(value: bigint): DynamicNode {
+function wholeNode(value: bigint): DynamicNode {
   const number = Number(value);
   return Number.isSafeInteger(number) ? number : value;
 }

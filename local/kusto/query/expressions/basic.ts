@@ -17,16 +17,8 @@ export function lateConstant(type: ScalarType, value: () => Cell): Expr {
   return { type, constant: true, evaluate: (batch) => constantVector(type, value(), batch.rowCount) };
 }
 
-export interface ColumnExpr extends Expr {
-  readonly columnIndex: number;
-}
-
-export function columnExpr(index: number, type: ScalarType): ColumnExpr {
-  return { type, constant: false, columnIndex: index, evaluate: (batch) => batch.column(index) };
-}
-
-export function isColumnExpr(expr: Expr): expr is ColumnExpr {
-  return 'columnIndex' in expr;
+export function columnExpr(index: number, type: ScalarType): Expr {
+  return { type, constant: false, evaluate: (batch) => batch.column(index) };
 }
 
 /** The value of a constant expression. */
@@ -84,7 +76,7 @@ function widenNumbers(vector: Vector, to: ScalarType): Vector | undefined {
 }
 
 /** A vector converted as `to…()` does. */
-export function castVector(vector: Vector, to: ScalarType): Vector {
+function castVector(vector: Vector, to: ScalarType): Vector {
   if (vector.type === to) return vector;
   const wide = vector instanceof ConstantColumn ? undefined : widenNumbers(vector, to);
   if (wide !== undefined) return wide;

@@ -122,7 +122,7 @@ const FLIPPED: Record<ComparisonOperator, ComparisonOperator> = {
 };
 
 /** Compares two vectors of one type. */
-export function compareVectors(op: ComparisonOperator, left: Vector, right: Vector): Vector {
+function compareVectors(op: ComparisonOperator, left: Vector, right: Vector): Vector {
   const rows = left.length;
   if (left instanceof ConstantColumn && right instanceof TicksColumn) {
     return compareVectors(FLIPPED[op], right, left);

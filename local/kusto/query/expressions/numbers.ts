@@ -31,19 +31,6 @@ export function eitherNull(a: NullMask, b: NullMask): NullMask {
   return mask;
 }
 
-/** The mask of nulls of any vector. */
-export function nullsOf(vector: Vector): NullMask {
-  if ('nulls' in vector) return vector.nulls as NullMask;
-  let mask: Uint8Array | undefined;
-  for (let row = 0; row < vector.length; row++) {
-    if (vector.isNull(row)) {
-      mask ??= newMask(vector.length);
-      setNull(mask, row);
-    }
-  }
-  return mask;
-}
-
 /** Adds nulls to a mask where `test` holds. */
 export function withNullsWhere(mask: NullMask, rows: number, test: (row: number) => boolean): NullMask {
   let out: Uint8Array | undefined;

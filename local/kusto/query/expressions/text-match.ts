@@ -21,7 +21,7 @@ interface TermRule {
 }
 
 /** Whether `needle` stands in `text` with term boundaries where the rule asks for them. */
-export function hasTerm(text: string, needle: string, rule: TermRule): boolean {
+function hasTerm(text: string, needle: string, rule: TermRule): boolean {
   if (needle === '') return true;
   const first = isAlphanumeric(needle.charCodeAt(0));
   const last = isAlphanumeric(needle.charCodeAt(needle.length - 1));
@@ -96,7 +96,7 @@ export function textOperator(spelling: string): Matcher | undefined {
 }
 
 /** An operand of a text operator. */
-export function asText(expr: Expr, operator: string): Expr {
+function asText(expr: Expr, operator: string): Expr {
   if (expr.type === 'string') return expr;
   if (expr.type === 'dynamic' || expr.type === 'guid') return castExpr(expr, 'string');
   throw semanticError(

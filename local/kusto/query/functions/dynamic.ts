@@ -16,7 +16,7 @@ export function arrayOf(cell: Cell | undefined): readonly DynamicNode[] | undefi
   return isArray(node) ? node : undefined;
 }
 
-export function bagOf(cell: Cell | undefined): ReadonlyMap<string, DynamicNode> | undefined {
+function bagOf(cell: Cell | undefined): ReadonlyMap<string, DynamicNode> | undefined {
   if (cell === null || cell === undefined) return undefined;
   const node = (cell as Dynamic).value();
   return isBag(node) ? node : undefined;

@@ -7,9 +7,6 @@ import { collect } from './materialize.js';
 /** Binds an operator behind a pipe. */
 export type OperatorBinder = (input: Rel, node: Syntax, env: Env) => Rel;
 
-/** Binds a table that stands at the beginning of a pipe. */
-export type SourceBinder = (node: Syntax, env: Env) => Rel;
-
 /** The input as its operator sees it: in one batch where window functions look at all of it. */
 export async function* inputBatches(input: Rel, run: Run, whole: boolean): AsyncGenerator<Batch> {
   if (whole) {

@@ -2,7 +2,7 @@ import type { Batch, Expr, Vector } from '../plan/types.js';
 import { GroupIndex } from '../vector/encoder.js';
 
 /** Row pairs a join hands on at once. */
-export const PAIR_BATCH_ROWS = 262_144;
+const PAIR_BATCH_ROWS = 262_144;
 
 export interface RowPairs {
   readonly left: Int32Array;

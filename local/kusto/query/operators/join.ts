@@ -66,7 +66,7 @@ function conditionPair(node: Syntax, left: Rel, right: Rel): readonly [number, n
 }
 
 /** Key columns of `on a, $left.b == $right.c`. */
-export function joinKeys(clause: Syntax, left: Rel, right: Rel): JoinKeys {
+function joinKeys(clause: Syntax, left: Rel, right: Rel): JoinKeys {
   if (clause.kind !== 'JoinOnClause') throw notSupported(`the join condition '${sourceText(clause)}'`);
   const pairs = elements(clause, 'Expressions').flatMap((node) => conditionPair(node, left, right));
   const exprs = pairs.map(([a, b]) =>
@@ -216,7 +216,7 @@ export interface JoinRequest {
 }
 
 /** Two tables joined by equality of keys. */
-export function joined({ left, right, keys, kind, without = [] }: JoinRequest): Rel {
+function joined({ left, right, keys, kind, without = [] }: JoinRequest): Rel {
   const half = HALVES[kind];
   if (half !== undefined) {
     const [kept, other] = half.keepsLeft ? [left, right] : [right, left];

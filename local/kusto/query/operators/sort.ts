@@ -156,7 +156,7 @@ async function* firstOfAll(
 }
 
 /** The first rows of an order, keeping only so many at any time. */
-export function topRows(input: Rel, by: readonly Ordering[], limitOf: () => number): Rel {
+function topRows(input: Rel, by: readonly Ordering[], limitOf: () => number): Rel {
   const full = sorted(input, by);
   return {
     schema: input.schema,

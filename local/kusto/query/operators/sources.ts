@@ -12,7 +12,7 @@ import { fixedTable } from './materialize.js';
 import { BATCH_ROWS } from './scan.js';
 
 /** Most rows `range` makes. */
-export const MAX_RANGE_ROWS = 50_000_000;
+const MAX_RANGE_ROWS = 50_000_000;
 
 function schemaClause(node: Syntax): Syntax {
   return need(node, 'Schema');

@@ -119,7 +119,7 @@ export interface Grouping {
 }
 
 /** Groups the rows of a table; answers one batch: the key columns, then the aggregates' outputs. */
-export async function aggregate(input: Rel, { keys, aggregates: bound }: Grouping, run: Run) {
+async function aggregate(input: Rel, { keys, aggregates: bound }: Grouping, run: Run) {
   const index = new GroupIndex(keys.map((key) => key.type));
   const states = bound.map((one) => one.create());
   for await (const batch of input.open(run)) {

@@ -29,7 +29,7 @@ export function parseQuery(text: string): Syntax {
 }
 
 /** Deepest nesting of brackets handed to the parser, whose time grows with the square of it. */
-export const MAX_BRACKET_DEPTH = 400;
+const MAX_BRACKET_DEPTH = 400;
 
 /** Strings and comments, in which brackets do not count. */
 const SKIPPED =

@@ -17,7 +17,7 @@ export interface Syntax {
 }
 
 /** Deepest nesting that is translated; deeper input is refused rather than exhausting the stack. */
-export const MAX_SYNTAX_DEPTH = 1500;
+const MAX_SYNTAX_DEPTH = 1500;
 
 export class SyntaxTooDeepError extends Error {}
 
@@ -61,7 +61,7 @@ export function elements(node: Syntax, role: string): readonly Syntax[] {
   return list === undefined ? [] : listElements(list);
 }
 
-export function listElements(list: Syntax): readonly Syntax[] {
+function listElements(list: Syntax): readonly Syntax[] {
   return list.children.map((item) =>
     item.kind === 'SeparatedElement' ? (item.children[0] as Syntax) : item,
   );

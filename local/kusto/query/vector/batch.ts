@@ -26,11 +26,6 @@ export function makeBatch(rowCount: number, sources: readonly ColumnSource[]): B
   return new LazyBatch(rowCount, [...sources]);
 }
 
-/** The same rows with other columns. */
-export function columnsOf(batch: Batch, count: number): (() => Vector)[] {
-  return Array.from({ length: count }, (_, index) => () => batch.column(index));
-}
-
 export function takeRows(batch: Batch, count: number, rows: ArrayLike<number>): Batch {
   return makeBatch(
     rows.length,

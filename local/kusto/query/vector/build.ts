@@ -62,7 +62,7 @@ function buildBigInts(type: 'long' | 'datetime' | 'timespan', length: number, at
 }
 
 /** Longs in the narrow form where all of them are safe integers. */
-export function longVector(values: BigInt64Array, nulls: NullMask): Vector {
+function longVector(values: BigInt64Array, nulls: NullMask): Vector {
   const numbers = new Float64Array(values.length);
   for (let row = 0; row < values.length; row++) {
     const number = Number(values[row]!);
@@ -110,9 +110,4 @@ export function vectorOf(type: ScalarType, list: readonly Cell[]): Vector {
 
 export function constantVector(type: ScalarType, value: Cell, length: number): Vector {
   return new ConstantColumn(type, value === null && type === 'string' ? '' : value, length);
-}
-
-/** The value of a vector that is the same in every row, or `undefined`. */
-export function constantOf(vector: Vector): Cell | undefined {
-  return vector instanceof ConstantColumn ? vector.value : undefined;
 }
