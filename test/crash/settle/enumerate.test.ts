@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Batch, Sink } from '../../../src/ingest/types.js';
+import type { Batch, Sink, StagedBlob } from '../../../src/ingest/types.js';
+import { summarize } from '../../../src/ledger/operations.js';
 import { KfError } from '../../../src/runtime/errors.js';
 import { createFaultPlan, type FaultKind, type FaultPlan, faultKinds } from '../../helpers/faults.js';
 import { createWorld, jsonBatch, jsonTarget, numbersOf, type World } from '../../helpers/ingest-world.js';
@@ -25,7 +26,7 @@ const newWorld = (): World =>
 
 interface Run {
   readonly plan: FaultPlan;
-  readonly world: World;
+  readonly world: { -readonly [Key in keyof World]: World[Key] };
   /** Records that were counted as possible duplicates by a delivery. */
   counted: number;
   /** The source gave the records once more, because their function did not end. */
@@ -81,6 +82,68 @@ async function runDelivery(fault: { at: number; kind: FaultKind } | undefined, b
   return run;
 }
 
+/** A body of two blobs, sent by a caller who sends it again, under the same operation, until the answer is yes. */
+async function runBody(fault: { at: number; kind: FaultKind } | undefined): Promise<Run> {
+  const run: Run = { plan: createFaultPlan(fault), world: newWorld(), counted: 0, redelivered: false };
+  const send = async (plan: FaultPlan | undefined): Promise<void> => {
+    const { bodies } = run.world.start(plan);
+    const blobs: StagedBlob[] = [];
+    for (const [index, [from, to]] of [
+      [0, 10],
+      [10, RECORDS],
+    ].entries()) {
+      const lines = Array.from({ length: to! - from! }, (_, n) => JSON.stringify({ n: n + from! })).join(
+        '\n',
+      );
+      const bytes = Buffer.from(`${lines}\n`);
+      const writer = bodies.open({ operationId: 'op', index, target: jsonTarget, gzipped: false });
+      await writer.write(bytes);
+      blobs.push(
+        await writer.commit({
+          rows: to! - from!,
+          rawBytes: bytes.length,
+          sizeBytes: bytes.length,
+          sha256: 'x',
+        }),
+      );
+    }
+    try {
+      run.counted += (
+        await bodies.submit({ operationId: 'op', target: jsonTarget, blobs })
+      ).possibleDuplicates;
+    } catch (error) {
+      await bodies.discard(blobs);
+      throw error;
+    }
+  };
+  await send(run.plan).catch(async () => {
+    // The repeat comes at once or much later, when what the first left may be given up meanwhile.
+    if ((fault?.at ?? 0) % 2 === 1) {
+      run.world.clock.advance(700_000);
+      await run.world.start().settler.run(signal);
+    }
+    await send(undefined);
+  });
+  const dlq = run.world.letters;
+  run.world.letters = async () => {
+    // Records of a body have their number within the blob: the check wants it within the whole.
+    return (await dlq()).map((letter) => ({
+      ...letter,
+      sequenceNumber: (JSON.parse(Buffer.from(letter.body).toString()) as { n: number }).n,
+    }));
+  };
+  await checkOutcome(run, fault);
+  const operation = await run.world.start().operations.get('op');
+  assert.ok(operation !== undefined);
+  const { state, records, deadLettered } = summarize(operation);
+  assert.deepEqual(
+    [state, records, deadLettered],
+    ['partiallySucceeded', RECORDS, BAD.length],
+    `${fault?.kind} at ${fault?.at} (${run.plan.calls[fault?.at ?? -1]})`,
+  );
+  return run;
+}
+
 async function runSettling(fault: { at: number; kind: FaultKind } | undefined): Promise<Run> {
   const run: Run = { plan: createFaultPlan(fault), world: newWorld(), counted: 0, redelivered: false };
   const { world, plan } = run;
@@ -122,6 +185,11 @@ test('a fault at any call of a delivery of many blobs loses nothing and doubles 
   };
   const fired = await enumerate((fault) => runDelivery(fault, batch));
   assert.ok(fired >= 100, String(fired));
+});
+
+test('a fault at any call of taking a body loses nothing and doubles nothing uncounted', async () => {
+  const fired = await enumerate(runBody);
+  assert.ok(fired >= 30, String(fired));
 });
 
 test('a fault at any call of settling loses nothing and doubles nothing uncounted', async () => {
