@@ -1,14 +1,13 @@
-import type { Config } from '../config/types.js';
-import { createCredential } from '../kusto/auth.azure.js';
-import { createKustoClient } from '../kusto/client.js';
-import { createHttpClient } from '../kusto/http.js';
-import { createMessageTransport } from '../kusto/message-transport.azure.js';
+import type { TokenCredential } from '@azure/identity';
+import type { AuthConfig, Config } from '../config/types.js';
+import { createHttpClient, type HttpClient } from '../kusto/http.js';
+import type { MessageTransport } from '../kusto/message-transport.azure.js';
 import type { KustoClient, QueuedIngestion, StreamingIngestion } from '../kusto/ports.js';
 import { createQueuedIngestion } from '../kusto/queued.js';
 import { createMessageIngestion } from '../kusto/queued-message.js';
 import { createRestIngestion } from '../kusto/queued-rest.js';
 import { createMessageResources } from '../kusto/resources.js';
-import { createKustoSession } from '../kusto/session.azure.js';
+import type { KustoSession } from '../kusto/session.azure.js';
 import { createStreamingIngestion } from '../kusto/streaming.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Logger } from '../runtime/log.js';
@@ -36,13 +35,65 @@ export interface ConnectionParts {
 const proxyOf = ({ kusto }: Config): { proxyUrl?: string } =>
   kusto.proxyUrl === undefined ? {} : { proxyUrl: kusto.proxyUrl };
 
-/** Everything that talks to the cluster; nothing is called until it is used. */
-export function connectKusto({ config, clock, logger }: ConnectionParts): KustoConnections {
+/** Loads a module with its first use, once; the SDKs behind these are most of the app's start otherwise. */
+function once<T>(load: () => Promise<T>): () => Promise<T> {
+  let loading: Promise<T> | undefined;
+  return () => {
+    loading ??= load();
+    return loading;
+  };
+}
+
+function lazySession(parts: ConnectionParts, http: HttpClient): KustoSession {
+  const open = once(async () => {
+    const { createKustoSession } = await import('../kusto/session.azure.js');
+    return createKustoSession({ kusto: parts.config.kusto, http, clock: parts.clock });
+  });
+  return {
+    authorize: async (url) => (await open()).authorize(url),
+    credential: async () => (await open()).credential(),
+  };
+}
+
+function lazyClient(parts: ConnectionParts, session: KustoSession, http: HttpClient): KustoClient {
+  const open = once(async () => {
+    const { createKustoClient } = await import('../kusto/client.js');
+    return createKustoClient({ kusto: parts.config.kusto, session, http, clock: parts.clock });
+  });
+  return {
+    command: async (...call) => (await open()).command(...call),
+    query: async (...call) => (await open()).query(...call),
+    ingestCommand: async (...call) => (await open()).ingestCommand(...call),
+  };
+}
+
+function lazyTransport(config: Config): MessageTransport {
+  const open = once(async () => {
+    const { createMessageTransport } = await import('../kusto/message-transport.azure.js');
+    return createMessageTransport(proxyOf(config));
+  });
+  return {
+    enqueue: async (...call) => (await open()).enqueue(...call),
+    readStatus: async (...call) => (await open()).readStatus(...call),
+  };
+}
+
+function lazyCredential(parts: ConnectionParts, auth: AuthConfig): TokenCredential {
+  const open = once(async () => {
+    const { createCredential } = await import('../kusto/auth.azure.js');
+    return createCredential({ auth, clock: parts.clock, ...proxyOf(parts.config) });
+  });
+  return { getToken: async (...call) => (await (await open())?.getToken(...call)) ?? null };
+}
+
+/** Everything that talks to the cluster; nothing is loaded or called until it is used. */
+export function connectKusto(parts: ConnectionParts): KustoConnections {
+  const { config, clock, logger } = parts;
   const { kusto } = config;
   const logging = logger === undefined ? {} : { logger };
   const http = createHttpClient(proxyOf(config));
-  const session = createKustoSession({ kusto, http, clock });
-  const client = createKustoClient({ kusto, session, http, clock });
+  const session = lazySession(parts, http);
+  const client = lazyClient(parts, session, http);
   const { authorize } = session;
   const cacheMs = kusto.resourceCacheMs;
   const rest = createRestIngestion({
@@ -55,7 +106,7 @@ export function connectKusto({ config, clock, logger }: ConnectionParts): KustoC
   });
   const message = createMessageIngestion({
     resources: createMessageResources({ client, cacheMs, clock, ...logging }),
-    transport: createMessageTransport(proxyOf(config)),
+    transport: lazyTransport(config),
     clock,
   });
   return {
@@ -66,21 +117,17 @@ export function connectKusto({ config, clock, logger }: ConnectionParts): KustoC
 }
 
 /** The account of staged blobs, ledger and dead letters. */
-export function connectStorage({ config, clock }: ConnectionParts): StorageConnections {
+export function connectStorage(parts: ConnectionParts): StorageConnections {
+  const { config, clock } = parts;
   const { kusto, storage } = config;
-  const auth =
-    storage.clientId === undefined
-      ? kusto.auth
-      : { kind: 'managedIdentity' as const, clientId: storage.clientId };
-  const credential =
-    storage.connectionString === undefined
-      ? createCredential({ auth, clock, ...proxyOf(config) })
-      : undefined;
+  const auth: AuthConfig =
+    storage.clientId === undefined ? kusto.auth : { kind: 'managedIdentity', clientId: storage.clientId };
+  const needsToken = storage.connectionString === undefined && auth.kind !== 'none';
   const options = {
     storage,
     clock,
     ...proxyOf(config),
-    ...(credential === undefined ? {} : { credential }),
+    ...(needsToken ? { credential: lazyCredential(parts, auth) } : {}),
   };
   return {
     blobs: createBlobStore(options),

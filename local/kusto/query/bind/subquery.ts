@@ -32,7 +32,10 @@ export function bindToScalar(node: Syntax, env: Env): Expr {
   });
   return lateConstant(type, () => {
     if (known) return value;
-    throw semanticError('SEM0235', 'A literal is expected here; toscalar() is known only when the query runs');
+    throw semanticError(
+      'SEM0235',
+      'A literal is expected here; toscalar() is known only when the query runs',
+    );
   });
 }
 
