@@ -16,6 +16,12 @@ import {
   prefixed,
 } from './define.js';
 
+/** Does a cell replace the best so far? NaN loses to every number, so that no order of the rows changes the answer. */
+function isBetter(type: ScalarType, cell: Cell, best: Cell, sign: 1 | -1): boolean {
+  if (Number.isNaN(cell)) return false;
+  return Number.isNaN(best) || compareCells(type, cell, best) * sign > 0;
+}
+
 class ExtremeAccumulator implements Accumulator {
   private readonly best: Cell[] = [];
   private readonly type: ScalarType;
@@ -28,7 +34,7 @@ class ExtremeAccumulator implements Accumulator {
 
   private offer(group: number, cell: Cell): void {
     const best = this.best[group];
-    if (best === undefined || best === null || compareCells(this.type, cell, best) * this.sign > 0) {
+    if (best === undefined || best === null || isBetter(this.type, cell, best, this.sign)) {
       this.best[group] = cell;
     }
   }
@@ -56,7 +62,7 @@ class ExtremeAccumulator implements Accumulator {
       if (isNullAt(nulls, row)) continue;
       const group = ids[row]!;
       const holder = rows[group]!;
-      if (holder < 0) rows[group] = row;
+      if (holder < 0 || Number.isNaN(values[holder]!)) rows[group] = row;
       else if (greatest ? values[row]! > values[holder]! : values[row]! < values[holder]!) rows[group] = row;
     }
     for (let group = 0; group < rows.length; group++) {
@@ -119,7 +125,7 @@ class ArgExtremeAccumulator implements Accumulator {
   private beats(cell: Cell, best: Cell | undefined): boolean {
     if (best === undefined) return true;
     if (cell === null) return false;
-    return best === null || compareCells(this.type, cell, best) * this.sign > 0;
+    return best === null || isBetter(this.type, cell, best, this.sign);
   }
 
   result(output: number, group: number): Cell {
