@@ -32,6 +32,8 @@ const BLOCKS_IN_FLIGHT = 3;
 const DELEGATION_KEY_MS = 6 * 24 * 3_600_000;
 /** Links begin in the past, since clocks differ. */
 const CLOCK_SKEW_MS = 15 * 60_000;
+/** Form of links: one that other readers, Azurite among them, understand too; newer ones add nothing we use. */
+const SAS_VERSION = '2023-11-03';
 const PROBE_TIMEOUT_MS = 10_000;
 
 export interface BlobStoreOptions extends StorageAccountOptions {
@@ -294,6 +296,7 @@ async function link(
     permissions: BlobSASPermissions.parse(grant.permissions),
     startsOn: new Date(now - CLOCK_SKEW_MS),
     expiresOn: new Date(now + grant.ttlMs),
+    version: SAS_VERSION,
     protocol: client.url.startsWith('https:') ? SASProtocol.Https : SASProtocol.HttpsAndHttp,
   };
   const query =
