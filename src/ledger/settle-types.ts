@@ -40,8 +40,8 @@ export function settleLimits(config: {
     graceMs: 600_000,
     leaseMs: 600_000,
     resendBaseMs: 30_000,
-    maxShipmentsPerRun: 2_000,
-    maxOperationsPerRun: 200,
+    maxShipmentsPerRun: 10_000,
+    maxOperationsPerRun: 2_000,
     linkTtlMs: linkTtlMs(config.settleTimeoutMs),
   };
 }

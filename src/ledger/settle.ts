@@ -13,7 +13,9 @@ import type { SettleDeps, SettleRun, SettleSummary } from './settle-types.js';
 /** An operation without news is asked again after this, doubling up to the second. */
 const FIRST_POLL_MS = 15_000;
 const MAX_POLL_MS = 300_000;
-const MAX_POLLS_REMEMBERED = 10_000;
+/** Operations asked for, and their shipments brought on, at a time: some hundred shipments a second. */
+const OPERATIONS_IN_FLIGHT = 16;
+const MAX_POLLS_REMEMBERED = 50_000;
 
 export interface Settler {
   /** One bounded round; several instances may run it at once. */
@@ -148,22 +150,35 @@ async function pollOperations(
     operations.set(key, entry);
   }
   if (polls.size > MAX_POLLS_REMEMBERED) polls.clear();
-  for (const [key, { ref, shipments }] of [...operations].slice(0, run.deps.limits.maxOperationsPerRun)) {
+  const due = [...operations].slice(0, run.deps.limits.maxOperationsPerRun);
+  await inParallel(due, async ([key, { ref, shipments }]) => {
     if (run.signal.aborted) return;
     const waitMs = Math.min((polls.get(key)?.waitMs ?? FIRST_POLL_MS / 2) * 2, MAX_POLL_MS);
     polls.set(key, { dueMs: now + waitMs, waitMs });
-    await guard(run, ref.operationId, async () => {
-      const statuses = await run.deps.queued.status(
-        ref,
-        shipments.map((shipment) => shipment.id),
-      );
-      const byId = new Map(statuses.map((status) => [status.sourceId, status]));
-      for (const shipment of shipments) {
-        const status = byId.get(shipment.id) ?? { sourceId: shipment.id, state: 'pending' };
-        await guard(run, shipment.id, () => applyStatus(run, shipment, status));
-      }
-    });
+    await guard(run, ref.operationId, () => pollOperation(run, ref, shipments));
+  });
+}
+
+async function pollOperation(
+  run: SettleRun,
+  ref: OperationRef,
+  shipments: readonly Shipment[],
+): Promise<void> {
+  const ids = shipments.map((shipment) => shipment.id);
+  const statuses = await run.deps.queued.status(ref, ids);
+  const byId = new Map(statuses.map((status) => [status.sourceId, status]));
+  for (const shipment of shipments) {
+    const status = byId.get(shipment.id) ?? { sourceId: shipment.id, state: 'pending' };
+    await guard(run, shipment.id, () => applyStatus(run, shipment, status));
   }
+}
+
+async function inParallel<T>(items: readonly T[], action: (item: T) => Promise<void>): Promise<void> {
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < items.length) await action(items[next++] as T);
+  };
+  await Promise.all(Array.from({ length: OPERATIONS_IN_FLIGHT }, worker));
 }
 
 async function applyStatus(run: SettleRun, shipment: Shipment, status: SourceStatus): Promise<void> {

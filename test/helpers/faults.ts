@@ -8,7 +8,7 @@ export const faultKinds = ['failBefore', 'loseAnswer', 'crashBefore', 'crashAfte
 export type FaultKind = (typeof faultKinds)[number];
 
 /** Thrown at and after a crash; nothing of the process runs on, so code that swallows it changes nothing. */
-export class Crash extends Error {
+class Crash extends Error {
   override readonly name = 'Crash';
 }
 
@@ -55,7 +55,7 @@ const refused = (name: string): KfError =>
   new KfError(/blob|table/.test(name) ? 'STORAGE_TRANSIENT' : 'KUSTO_TRANSIENT', `${name}: injected fault`);
 
 /** Runs one call under the plan. */
-export async function underFaults<T>(plan: FaultPlan, name: string, action: () => Promise<T>): Promise<T> {
+async function underFaults<T>(plan: FaultPlan, name: string, action: () => Promise<T>): Promise<T> {
   const kind = plan.next(name);
   if (kind === 'failBefore') throw refused(name);
   if (kind === 'crashBefore') throw new Crash(name);

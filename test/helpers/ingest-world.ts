@@ -22,7 +22,7 @@ import {
 } from './memory-stores.js';
 
 export const STAGING = 'staging';
-export const LETTERS = 'dead-letters';
+const LETTERS = 'dead-letters';
 
 export interface World {
   readonly clock: ManualClock;

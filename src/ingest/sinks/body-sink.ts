@@ -7,11 +7,10 @@ import type { Clock } from '../../runtime/clock.js';
 import { asKfError, KfError } from '../../runtime/errors.js';
 import type { Logger } from '../../runtime/log.js';
 import type { BlobStore } from '../../storage/ports.js';
+import { HTTP_SOURCE } from '../http-body.js';
 import type { BodySink, StagedBlob, Target } from '../types.js';
 import type { CallSharer } from './call-sharer.js';
 
-/** The source name under which bodies of callers appear in ledger and dead letters. */
-export const HTTP_SOURCE = 'http';
 /** Rows written at a time. */
 const ROWS_IN_FLIGHT = 8;
 

@@ -118,7 +118,7 @@ async function enter(ledger: Ledger, shipment: Shipment): Promise<Shipment> {
 }
 
 /** First and last position of each partition. */
-export function rangesOf(records: readonly EncodedRecord[]): SourceRange[] {
+function rangesOf(records: readonly EncodedRecord[]): SourceRange[] {
   const ranges = new Map<string, { first: number; last: number }>();
   for (const { envelope } of records) {
     const { partition, sequenceNumber } = envelope.position;
@@ -138,7 +138,7 @@ export function rangesOf(records: readonly EncodedRecord[]): SourceRange[] {
 }
 
 /** One origin per record. The original body is kept where the blob holds something else for a whole body. */
-export function* originsOf(batch: Batch, records: readonly EncodedRecord[]): Generator<Origin> {
+function* originsOf(batch: Batch, records: readonly EncodedRecord[]): Generator<Origin> {
   const lineEndBytes = batch.blobPerRecord !== true && isTextFormat(batch.target.format) ? 1 : 0;
   for (const { bytes, envelope, index } of records) {
     const { partition, offset, sequenceNumber } = envelope.position;

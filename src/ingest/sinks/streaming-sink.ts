@@ -12,7 +12,7 @@ import type { Batch, Delivery, EncodedRecord, Sink } from '../types.js';
 import { createTableMemory, type TableMemory } from './table-memory.js';
 
 /** Uncompressed bytes of one request; a limit of the service. */
-export const STREAMING_MAX_BYTES = 4 * 1024 * 1024;
+const STREAMING_MAX_BYTES = 4 * 1024 * 1024;
 /** Requests under way, all tables together. */
 const REQUESTS_IN_FLIGHT = 16;
 const RETRY = { maxAttempts: 3, baseMs: 1_000, maxMs: 4_000, maxElapsedMs: 30_000 } as const;
