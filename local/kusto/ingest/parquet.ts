@@ -9,7 +9,9 @@ import {
   type SchemaTree,
 } from 'hyparquet';
 import { compressors as pureCompressors } from 'hyparquet-compressors';
+import { parseJson } from '../values/json.js';
 import { badData } from './errors.js';
+import type { Field } from './field.js';
 import { MAX_SOURCE_BYTES } from './limits.js';
 import { nodeAt, TypedValue } from './nodes.js';
 import { leafOf, nodeFromParquet, rawElement } from './parquet-values.js';
@@ -40,6 +42,14 @@ function asyncBuffer(bytes: Uint8Array): AsyncBuffer {
   };
 }
 
+/** JSON text keeps its spelling: a tree made of it would lose digits. */
+function fillJson(field: Field, raw: string | null | undefined): void {
+  const text = raw?.trim();
+  if (text === undefined) field.node(null);
+  else if (parseJson(text) === undefined) field.node(text);
+  else field.json(text, 0, text.length);
+}
+
 /** Adds a run of values of one top-level column to a field. */
 function filler(tree: SchemaTree, { field, path }: BoundField): (values: ArrayLike<unknown>) => void {
   const rest = path.slice(1);
@@ -60,6 +70,11 @@ function filler(tree: SchemaTree, { field, path }: BoundField): (values: ArrayLi
           const raw = values[i];
           field.node(raw === null || raw === undefined ? null : new TypedValue('bytes', raw as Uint8Array));
         }
+      };
+    }
+    if (leaf.type === 'json') {
+      return (values) => {
+        for (let i = 0; i < values.length; i++) fillJson(field, values[i] as string | null | undefined);
       };
     }
   }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { DuckDBInstance } from '@duckdb/node-api';
 import avro from 'avsc';
+import { parquetWriteBuffer } from 'hyparquet-writer';
 import { decode } from '../../../local/kusto/ingest/decode.js';
 import { parseMapping } from '../../../local/kusto/ingest/mapping.js';
 import { rowCells } from '../../../local/kusto/store/row-set.js';
@@ -297,3 +298,16 @@ function varint(value: number): Buffer {
   out.push(rest);
   return Buffer.from(out);
 }
+
+test('JSON text in Parquet keeps the spelling of its numbers', async () => {
+  const texts = ['{"d":0.1234567890123456789,"e":1E400}', 'not JSON', null];
+  const body = parquetWriteBuffer({
+    schema: [
+      { name: 'root', num_children: 1 },
+      { name: 'v', type: 'BYTE_ARRAY', logical_type: { type: 'JSON' }, repetition_type: 'OPTIONAL' },
+    ],
+    columnData: [{ name: 'v', data: texts.map((text) => (text === null ? null : Buffer.from(text))) }],
+  });
+  const rows = await decoded(new Uint8Array(body), 'parquet', 'v:dynamic');
+  assert.deepEqual(rows, [['{"d":0.1234567890123456789,"e":1E400}'], ['not JSON'], ['∅']]);
+});
