@@ -119,7 +119,11 @@ const httpSchema = z
       'Targets that callers of the HTTP API may write to, such as `Telemetry.*`.',
       targetPattern,
     ),
-    maxBodyBytes: size({ doc: 'Largest body.', default: 5 * GiB, min: 1 }),
+    maxBodyBytes: size({
+      doc: 'Largest body, sent or uploaded, before and after inflation.',
+      default: 5 * GiB,
+      min: 1,
+    }),
     blobBytes: size({
       doc: 'Uncompressed bytes at which a body is cut into the next blob.',
       default: 256 * MiB,

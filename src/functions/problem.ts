@@ -10,7 +10,7 @@ const nextCommands: Partial<Record<ErrorCode, string>> = {
   ROUTE_NOT_ALLOWED: 'kusto-functions check',
   REQUEST_INVALID: 'kusto-functions ingest --help',
   FORMAT_UNKNOWN: 'kusto-functions ingest --help',
-  BODY_TOO_LARGE: 'curl -X POST "$URL/api/uploads"',
+  BODY_TOO_LARGE: 'kusto-functions check',
   NOT_FOUND: 'kusto-functions shipments list',
   INGESTION_REFUSED: 'kusto-functions dead-letters list',
 };

@@ -161,7 +161,7 @@ export const errorCodes = {
   BODY_TOO_LARGE: permanent(
     413,
     'The body is larger than `http.maxBodyBytes`',
-    'Use an upload link: `POST /api/uploads`.',
+    'Split it or raise `http.maxBodyBytes`; what the platform stops goes over `POST /api/uploads`.',
   ),
   BODY_EMPTY: permanent(400, 'The body is empty', 'Send at least one record.'),
   IDEMPOTENCY_MISMATCH: permanent(

@@ -201,13 +201,13 @@ describe('HTTP interface', { concurrency: true }, () => {
     assert.ok(Date.parse(String(made.json['expiresAt'])) > Date.now());
     const early = await post(`/ingest/Web/Rows?format=json&upload=${uploadId}`, '');
     assertProblem(early, 404, 'NOT_FOUND');
-    const body = lines(mark, 900);
+    const body = lines(mark, 600);
     assert.equal((await fetch(url, { method, headers, body })).status, 201);
     assert.equal((await fetch(url)).status, 403, 'the link does not read');
     assert.equal((await fetch(url, { method: 'DELETE' })).status, 403, 'the link does not delete');
     const accepted = await post(`/ingest/Web/Rows?format=json&upload=${uploadId}`, '');
     assert.equal((await ended(accepted)).json['state'], 'succeeded');
-    assert.equal(await countOf(mark), 900);
+    assert.equal(await countOf(mark), 600);
     assertProblem(await post(`/ingest/Web/Rows?format=json&upload=${uploadId}`, ''), 404, 'NOT_FOUND');
   });
 
@@ -355,10 +355,14 @@ describe('HTTP interface', { concurrency: true }, () => {
       [2, ['check', '--file', `${wrong}.none`]],
     ];
     const url = base.replace('/api', '');
-    for (const [code, args] of cases) {
-      const outcome = await runCli([...args, '--url', url], stack.settings);
-      assert.equal(outcome.code, code, `${args.join(' ')}\n${outcome.out}\n${outcome.err}`);
-    }
+    const outcomes = await Promise.all(
+      cases.map(async ([code, args]) => {
+        const outcome = await runCli([...args, '--url', url], stack.settings);
+        assert.equal(outcome.code, code, `${args.join(' ')}\n${outcome.out}\n${outcome.err}`);
+        return outcome;
+      }),
+    );
+    assert.match(outcomes[7]?.err ?? '', /^NOT_FOUND: .+\n {2}fix {3}.+\n {2}next {2}/);
     const nobody = await runCli(['doctor', '--url', 'http://127.0.0.1:9']);
     assert.equal(nobody.code, 3);
     assert.equal(await countOf(mark), 6);
