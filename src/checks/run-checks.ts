@@ -1,8 +1,10 @@
 import type { Config } from '../config/types.js';
 import { showVersion } from '../kusto/commands.js';
 import type { KustoClient, StreamingIngestion } from '../kusto/ports.js';
+import { type ErrorCode, errorCodes } from '../runtime/error-codes.js';
+import { KfError } from '../runtime/errors.js';
 import type { BlobStore, TableStore } from '../storage/ports.js';
-import { type Check, type CheckReport, failed, passed, report } from './codes.js';
+import { type Check, type CheckCode, type CheckReport, failed, passed, report } from './codes.js';
 import { readKustoState, rowsOf, told } from './kusto-state.js';
 import type { NetworkProbe } from './network.js';
 import {
@@ -36,16 +38,31 @@ async function checkNetwork(deps: CheckDeps, config: Config): Promise<Check[]> {
   return Promise.all([...new Set(urls)].map((url) => deps.network.reach(url, proxyUrl)));
 }
 
-async function checkEngine(deps: CheckDeps): Promise<Check> {
+/** A check, and the code of the error behind it, by which failures of one cause are told once. */
+interface Found {
+  readonly check: Check;
+  readonly cause?: ErrorCode;
+}
+
+/** What the error itself says to do is nearer to the cause than the general fix of the check. */
+function failure(name: string, code: CheckCode, error: unknown): Found {
+  const message = told(error);
+  if (!(error instanceof KfError)) {
+    return { check: failed(name, code, { message }) };
+  }
+  return { check: failed(name, code, { message, fix: errorCodes[error.code].fix }), cause: error.code };
+}
+
+async function checkEngine(deps: CheckDeps): Promise<Found> {
   try {
     await deps.client.command('NetDefaultDB', showVersion, { timeoutMs: versionTimeoutMs });
-    return passed('cluster', 'answers');
+    return { check: passed('cluster', 'answers') };
   } catch (error) {
-    return failed('cluster', 'CLUSTER_FAILED', { message: told(error) });
+    return failure('cluster', 'CLUSTER_FAILED', error);
   }
 }
 
-async function checkIngestEndpoint(deps: CheckDeps, config: Config): Promise<Check> {
+async function checkIngestEndpoint(deps: CheckDeps, config: Config): Promise<Found> {
   const name = 'ingest endpoint';
   try {
     const answer = await deps.client.ingestCommand('NetDefaultDB', showVersion, {
@@ -54,24 +71,43 @@ async function checkIngestEndpoint(deps: CheckDeps, config: Config): Promise<Che
     const service = String(rowsOf(answer)[0]?.['servicetype'] ?? '');
     const { engineUrl, ingestUrl } = config.kusto;
     if (service === 'Engine' && engineUrl !== ingestUrl) {
-      return failed(name, 'INGEST_ENDPOINT_WRONG', { message: `${ingestUrl} is an engine` });
+      return { check: failed(name, 'INGEST_ENDPOINT_WRONG', { message: `${ingestUrl} is an engine` }) };
     }
-    return passed(name, 'answers');
+    return { check: passed(name, 'answers') };
   } catch (error) {
-    return failed(name, 'INGEST_ENDPOINT_FAILED', { message: told(error) });
+    const { check, cause } = failure(name, 'INGEST_ENDPOINT_FAILED', error);
+    const general = failed(name, 'INGEST_ENDPOINT_FAILED', { message: check.message });
+    return { check: general, ...(cause === undefined ? {} : { cause }) };
   }
 }
 
-async function probe(name: string, action: Promise<void>): Promise<Check> {
+/** Both endpoints; none that the network already failed to reach, and the second only when it fails in its own way. */
+async function checkEndpoints(
+  deps: CheckDeps,
+  config: Config,
+  network: readonly Check[],
+): Promise<readonly Check[]> {
+  const { engineUrl, ingestUrl } = config.kusto;
+  const isReached = (url: string): boolean =>
+    network.find(({ name }) => name === `network ${new URL(url).host}`)?.ok !== false;
+  const [engine, ingest] = await Promise.all([
+    isReached(engineUrl) ? checkEngine(deps) : undefined,
+    isReached(ingestUrl) ? checkIngestEndpoint(deps, config) : undefined,
+  ]);
+  const isSame = ingest?.cause !== undefined && ingest.cause === engine?.cause;
+  return [engine, isSame ? undefined : ingest].flatMap((found) => (found === undefined ? [] : [found.check]));
+}
+
+async function probe(name: string, action: Promise<void>): Promise<Found> {
   try {
     await action;
-    return passed(name, 'can be used');
+    return { check: passed(name, 'can be used') };
   } catch (error) {
-    return failed(name, 'STORAGE_FAILED', { message: told(error) });
+    return failure(name, 'STORAGE_FAILED', error);
   }
 }
 
-function checkStorage({ blobs, tables }: CheckDeps, config: Config): Promise<Check[]> {
+async function checkStorage({ blobs, tables }: CheckDeps, config: Config): Promise<readonly Check[]> {
   const { stagingContainer, ledgerTable } = config.storage;
   const takesHttp = config.http.tables.length > 0;
   const containers = [
@@ -79,10 +115,15 @@ function checkStorage({ blobs, tables }: CheckDeps, config: Config): Promise<Che
     config.deadLetter.container,
     ...(takesHttp ? [config.http.uploadContainer] : []),
   ];
-  return Promise.all([
+  const found = await Promise.all([
     ...[...new Set(containers)].map((container) => probe(`container ${container}`, blobs.probe(container))),
     probe(`table storage ${ledgerTable}`, tables.probe()),
   ]);
+  // An account that cannot be reached is one failure, not one per container.
+  const unreached = found.find(({ cause }) => cause === 'STORAGE_UNREACHABLE');
+  return found
+    .filter((one) => one.cause !== 'STORAGE_UNREACHABLE' || one === unreached)
+    .map(({ check }) => check);
 }
 
 async function checkTarget(context: TableCheckContext, target: CheckTarget): Promise<Check[]> {
@@ -121,13 +162,12 @@ function distinct(checks: readonly Check[]): Check[] {
  */
 export async function runChecks(deps: CheckDeps, config: Config): Promise<CheckReport> {
   const network = await checkNetwork(deps, config);
-  const [engine, ingest, storage] = await Promise.all([
-    checkEngine(deps),
-    checkIngestEndpoint(deps, config),
+  const [endpoints, storage] = await Promise.all([
+    checkEndpoints(deps, config, network),
     checkStorage(deps, config),
   ]);
-  const checks = [...network, engine, ingest, ...storage];
-  if (engine.ok) {
+  const checks = [...network, ...endpoints, ...storage];
+  if (endpoints.some(({ name, ok }) => name === 'cluster' && ok)) {
     const { client, streaming, newId } = deps;
     const state = readKustoState(client);
     const context = { config, client, state, newId, ...(streaming === undefined ? {} : { streaming }) };

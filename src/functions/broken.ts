@@ -1,9 +1,10 @@
 import functions from '@azure/functions';
-import type { KfError } from '../runtime/errors.js';
+import { KfError } from '../runtime/errors.js';
+import { problem } from './problem.js';
 
 /**
- * What an app with a wrong configuration still serves: its health, which says what is wrong. No event function is
- * registered, so every source keeps its data.
+ * What an app with a wrong configuration still serves: its health, which says what is wrong, and a refusal of
+ * bodies. No event function is registered, so every source keeps its data.
  */
 export function registerBroken(error: KfError): void {
   const check = {
@@ -24,5 +25,14 @@ export function registerBroken(error: KfError): void {
     route: 'doctor',
     authLevel: 'function',
     handler: async () => ({ jsonBody: { ok: false, checks: [check] } }),
+  });
+  functions.app.http('ingest', {
+    methods: ['POST'],
+    route: 'ingest/{database}/{table}',
+    authLevel: 'function',
+    handler: async (request, context) => {
+      const stopped = new KfError('CHECK_FAILED', `configuration: ${error.message}`);
+      return problem(stopped, new URL(request.url).pathname, context.invocationId);
+    },
   });
 }

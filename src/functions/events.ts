@@ -1,8 +1,7 @@
 import functions, { type FunctionHandler } from '@azure/functions';
 import type { SourceConfig } from '../config/types.js';
-import { KfError } from '../runtime/errors.js';
 import { toEnvelopes } from './envelopes.js';
-import type { AppServices } from './services.js';
+import { type AppServices, requireReady } from './services.js';
 
 /** Function name of a source; `AzureWebJobs.<name>.Disabled` pauses it. */
 export function eventFunctionName(source: string): string {
@@ -37,11 +36,7 @@ export function registerEvents(services: AppServices): void {
 
 function eventHandler(services: AppServices, source: SourceConfig): FunctionHandler {
   return async (bodies: unknown, context) => {
-    const report = await services.readiness();
-    if (!report.ok) {
-      const failed = report.checks.find((check) => !check.ok && check.warning !== true);
-      throw new KfError('CHECK_FAILED', `${source.name}: ${failed?.message ?? 'a start-up check failed'}`);
-    }
+    await requireReady(services);
     const events = (Array.isArray(bodies) ? bodies : [bodies]) as Uint8Array[];
     await services.ingestEvents(source.name, toEnvelopes(source.name, events, context.triggerMetadata));
   };

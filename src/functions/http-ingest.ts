@@ -3,7 +3,7 @@ import { type DataFormat, dataFormats } from '../config/types.js';
 import type { AcceptBodyRequest, OperationView } from '../ingest/accept-body.js';
 import { KfError } from '../runtime/errors.js';
 import { answering } from './problem.js';
-import type { AppServices } from './services.js';
+import { type AppServices, requireReady } from './services.js';
 
 const contentTypes: Readonly<Record<string, DataFormat>> = {
   'application/json': 'json',
@@ -125,11 +125,7 @@ export function registerHttpIngest(services: AppServices): void {
     handler: answering(services.logger, async (request) => {
       const cancel = new AbortController();
       const ingest = toIngestRequest(request, cancel.signal);
-      const report = await services.readiness();
-      if (!report.ok) {
-        const failed = report.checks.find((check) => !check.ok && check.warning !== true);
-        throw new KfError('CHECK_FAILED', failed?.message ?? 'a start-up check failed');
-      }
+      await requireReady(services);
       const { view, repeated } = await services.bodies.accept(ingest);
       return accepted(request, view, repeated);
     }),

@@ -3,6 +3,7 @@ import type { DeadLetterFilter, DeadLetterPage } from '../deadletter/ports.js';
 import type { AcceptBody } from '../ingest/accept-body.js';
 import type { Envelope } from '../ingest/types.js';
 import type { Shipment } from '../ledger/ports.js';
+import { KfError } from '../runtime/errors.js';
 import type { Logger } from '../runtime/log.js';
 
 /** One start-up check; `fix` is the role or command that mends it. */
@@ -47,4 +48,20 @@ export interface AppServices {
   settle(signal: AbortSignal): Promise<void>;
   /** Counters per pipeline, for `GET /api/pipelines`. */
   counters(): Readonly<Record<string, Readonly<Record<string, number>>>>;
+}
+
+/** @throws CHECK_FAILED with what failed and what mends it, unless every check passed. */
+export async function requireReady(services: AppServices): Promise<void> {
+  const { ok, checks } = await services.readiness();
+  if (ok) {
+    return;
+  }
+  const [first, ...more] = checks.filter((check) => !check.ok && check.warning !== true);
+  const also = more.length === 0 ? '' : ` (and ${more.length} more: see GET /api/health)`;
+  throw new KfError(
+    'CHECK_FAILED',
+    first === undefined
+      ? 'a start-up check failed'
+      : `${first.name}: ${first.message}; fix: ${first.fix}${also}`,
+  );
 }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Check } from '../../../src/checks/codes.js';
+import { type Check, failed } from '../../../src/checks/codes.js';
 import { runChecks } from '../../../src/checks/run-checks.js';
 import { KfError } from '../../../src/runtime/errors.js';
-import type { BlobStore } from '../../../src/storage/ports.js';
+import type { BlobStore, TableStore } from '../../../src/storage/ports.js';
 import { good, withRoute } from '../config/fixture.js';
 import { type Answer, fakeDeps, fakeKusto, forbidden, healthy, table } from './fakes.js';
 
@@ -223,7 +223,54 @@ test('a cluster that does not answer is one failure, not one per table', async (
   const failures = await failuresOf(json, [[/./, down]]);
   assert.deepEqual(
     failures.map(({ code }) => code),
-    ['CLUSTER_FAILED', 'INGEST_ENDPOINT_FAILED'],
+    ['CLUSTER_FAILED'],
+  );
+  assert.match(failures[0]?.fix ?? '', /DNS, firewall and `kusto.proxyUrl`/);
+});
+
+test('a refused token is one failure that names the sign-in', async () => {
+  const failures = await failuresOf(json, [[/./, new KfError('KUSTO_UNAUTHORIZED', 'who are you')]]);
+  assert.deepEqual(
+    failures.map(({ name, code }) => [name, code]),
+    [['cluster', 'CLUSTER_FAILED']],
+  );
+  assert.match(failures[0]?.fix ?? '', /kusto\.auth/);
+});
+
+test('an ingest endpoint that fails in its own way is told beside the cluster', async () => {
+  const deps = fakeDeps(fakeKusto(healthy));
+  const client = {
+    ...deps.client,
+    ingestCommand: async () => Promise.reject(new KfError('KUSTO_UNREACHABLE', 'connection refused')),
+  };
+  const { checks } = await runChecks({ ...deps, client }, good(json));
+  assert.deepEqual(
+    checks.filter(({ ok }) => !ok).map(({ code }) => code),
+    ['INGEST_ENDPOINT_FAILED'],
+  );
+});
+
+test('a host that the network does not reach is told once', async () => {
+  const network = {
+    reach: async (url: string) =>
+      failed(`network ${new URL(url).host}`, 'TCP_FAILED', { message: 'connection refused' }),
+  };
+  const failures = await failuresOf(json, [], { network });
+  assert.deepEqual(
+    failures.map(({ code }) => code),
+    ['TCP_FAILED', 'TCP_FAILED'],
+  );
+});
+
+test('a storage account that cannot be reached is one failure', async () => {
+  const probe = async (): Promise<never> => {
+    throw new KfError('STORAGE_UNREACHABLE', 'connection refused');
+  };
+  const stores = { blobs: { probe } as unknown as BlobStore, tables: { probe } as unknown as TableStore };
+  const failures = await failuresOf(json, [], stores);
+  assert.deepEqual(
+    failures.map(({ code }) => code),
+    ['STORAGE_FAILED'],
   );
 });
 
