@@ -31,7 +31,7 @@ export function registerBroken(error: KfError): void {
     route: 'ingest/{database}/{table}',
     authLevel: 'function',
     handler: async (request, context) => {
-      const stopped = new KfError('CHECK_FAILED', `configuration: ${error.message}`);
+      const stopped = new KfError('CHECK_FAILED', `configuration: ${error.message}\nfix: ${check.fix}`);
       return problem(stopped, new URL(request.url).pathname, context.invocationId);
     },
   });

@@ -188,24 +188,26 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 }
 
+/** The local Kusto, and the bearer token to call it with when principals are set. */
+export type KustoAccess = Pick<Stack, 'kusto'> & { readonly token?: string };
+
 /** Runs a management command on the local Kusto; rows of the first table. */
-export async function kustoCommand(
-  stack: Pick<Stack, 'kusto'>,
-  db: string,
-  csl: string,
-): Promise<unknown[][]> {
+export async function kustoCommand(stack: KustoAccess, db: string, csl: string): Promise<unknown[][]> {
   return kustoRows(stack, '/v1/rest/mgmt', { db, csl });
 }
 
 /** Runs a query on the local Kusto; rows of the first table (v1 shape). */
-export async function kustoQuery(stack: Pick<Stack, 'kusto'>, db: string, csl: string): Promise<unknown[][]> {
+export async function kustoQuery(stack: KustoAccess, db: string, csl: string): Promise<unknown[][]> {
   return kustoRows(stack, '/v1/rest/query', { db, csl });
 }
 
-async function kustoRows(stack: Pick<Stack, 'kusto'>, path: string, body: unknown): Promise<unknown[][]> {
+async function kustoRows(stack: KustoAccess, path: string, body: unknown): Promise<unknown[][]> {
   const response = await fetch(new URL(path, stack.kusto.ready.engine), {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: {
+      'content-type': 'application/json',
+      ...(stack.token === undefined ? {} : { authorization: `Bearer ${stack.token}` }),
+    },
     body: JSON.stringify(body),
   });
   const text = await response.text();
