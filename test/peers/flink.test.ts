@@ -182,6 +182,11 @@ describe('Flink sink', { concurrency: true }, () => {
       'shared',
       numbers(200).map((n) => ({ body: json(n), partition: String(n % SHARED_PARTITIONS) })),
     );
-    assert.deepEqual(await arrived('Shared', 200), numbers(200));
+    // A partition that moves in the middle of a batch repeats it, so only distinct rows are sure.
+    const rows = await until(
+      () => kustoQuery(stack, 'Peers', 'Shared | distinct n | sort by n asc'),
+      (found) => found.length >= 200,
+    );
+    assert.deepEqual(rows.flat(), numbers(200));
   });
 });
