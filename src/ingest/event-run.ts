@@ -156,7 +156,11 @@ async function startSlice(
     telemetry.record('bytesInFlight', gate.inUse);
     const groups = await encodeSlice(run, prepared, bad);
     const work = [...startDelivery(run, groups), settleBad(run, bad)];
-    return { done: firstFailure(work).finally(leave) };
+    const end = (): void => {
+      leave();
+      telemetry.record('bytesInFlight', gate.inUse);
+    };
+    return { done: firstFailure(work).finally(end) };
   } catch (error) {
     leave();
     throw error;
