@@ -20,7 +20,7 @@ import {
   storageRetryPolicy,
 } from './account.azure.js';
 import { createBlockWriter } from './block-writer.js';
-import { classifyStorage, storageServiceCode } from './classify.js';
+import { classifyStorage, orUndefined, storageServiceCode } from './classify.js';
 import type { BlobFacts, BlobStore, PutOptions } from './ports.js';
 import { SasUrl } from './sas-url.js';
 
@@ -150,15 +150,6 @@ function reading<T>(account: Account, place: string, action: () => Promise<T>): 
       throw classifyStorage(thrown, place);
     });
   return retry(attempt, { clock: account.clock, policy: storageRetryPolicy });
-}
-
-async function orUndefined<T>(action: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await action();
-  } catch (error) {
-    if (error instanceof KfError && error.code === 'STORAGE_NOT_FOUND') return undefined;
-    throw error;
-  }
 }
 
 async function ensureContainer(account: Account, container: string): Promise<void> {

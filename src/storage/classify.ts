@@ -59,3 +59,13 @@ export function classifyStorage(thrown: unknown, place: string): KfError {
     ...(failure.statusCode === undefined ? {} : { fields: { httpStatus: failure.statusCode } }),
   });
 }
+
+/** What does not exist is no error here. */
+export async function orUndefined<T>(action: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await action();
+  } catch (error) {
+    if (error instanceof KfError && error.code === 'STORAGE_NOT_FOUND') return undefined;
+    throw error;
+  }
+}

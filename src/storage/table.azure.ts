@@ -13,7 +13,7 @@ import {
   type StorageAccountOptions,
   storageRetryPolicy,
 } from './account.azure.js';
-import { classifyStorage, storageServiceCode } from './classify.js';
+import { classifyStorage, orUndefined, storageServiceCode } from './classify.js';
 import type { Entity, TableStore } from './ports.js';
 
 const PROBE_TIMEOUT_MS = 10_000;
@@ -97,15 +97,6 @@ async function withTable<T>(client: TableClient, action: () => Promise<T>): Prom
     if (storageServiceCode(thrown) !== 'TableNotFound') throw thrown;
     await client.createTable();
     return action();
-  }
-}
-
-async function orUndefined<T>(action: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await action();
-  } catch (error) {
-    if (error instanceof KfError && error.code === 'STORAGE_NOT_FOUND') return undefined;
-    throw error;
   }
 }
 

@@ -9,7 +9,7 @@ import type { Logger } from '../../runtime/log.js';
 import type { BlobStore } from '../../storage/ports.js';
 import { HTTP_SOURCE } from '../http-body.js';
 import type { BodySink, StagedBlob, Target } from '../types.js';
-import type { CallSharer } from './call-sharer.js';
+import { type CallSharer, callOf } from './call-sharer.js';
 
 /** Rows written at a time. */
 const ROWS_IN_FLIGHT = 8;
@@ -144,20 +144,7 @@ async function sendPart(
   const { shipments, signal } = what;
   try {
     const blobs = await Promise.all(shipments.map((shipment) => toQueuedBlob(deps, shipment)));
-    const { operation, repeated } = await deps.sharer.send(
-      {
-        database: target.database,
-        table: target.table,
-        properties: {
-          format: target.format,
-          ...(target.mapping === undefined ? {} : { mapping: target.mapping }),
-          ...(target.tags.length === 0 ? {} : { tags: target.tags }),
-          ...(target.flushImmediately ? { flushImmediately: true } : {}),
-        },
-      },
-      blobs,
-      signal,
-    );
+    const { operation, repeated } = await deps.sharer.send(callOf(target), blobs, signal);
     const change = { state: 'queued' as const, operation, updatedAtMs: deps.clock.now() };
     await note(deps, shipments, change);
     return repeated ? shipments.reduce((sum, { rows }) => sum + Math.max(1, rows), 0) : 0;

@@ -3,6 +3,7 @@ import type { IngestProperties, OperationRef, QueuedBlob, QueuedIngestion } from
 import type { Clock } from '../../runtime/clock.js';
 import { asKfError, KfError } from '../../runtime/errors.js';
 import type { Logger } from '../../runtime/log.js';
+import type { Target } from '../types.js';
 
 /** Calls under way for one target; what comes while all are busy shares the next. */
 const CALLS_PER_TARGET = 4;
@@ -11,6 +12,20 @@ export interface SharedCall {
   readonly database: string;
   readonly table: string;
   readonly properties: IngestProperties;
+}
+
+/** The call that a target's blobs go in. */
+export function callOf(target: Target): SharedCall {
+  return {
+    database: target.database,
+    table: target.table,
+    properties: {
+      format: target.format,
+      ...(target.mapping === undefined ? {} : { mapping: target.mapping }),
+      ...(target.tags.length === 0 ? {} : { tags: target.tags }),
+      ...(target.flushImmediately ? { flushImmediately: true } : {}),
+    },
+  };
 }
 
 export interface SendResult {

@@ -4,7 +4,7 @@ import { asKfError, type KfError } from '../../runtime/errors.js';
 import type { Logger } from '../../runtime/log.js';
 import { blobBodies } from '../blob-body.js';
 import type { Batch, Delivery, Sink, Target } from '../types.js';
-import type { CallSharer, SharedCall } from './call-sharer.js';
+import { type CallSharer, callOf } from './call-sharer.js';
 import { type Staged, type StagingDeps, stageBlob } from './staging.js';
 
 /** Blobs of one batch uploaded at a time, and rows written at a time. */
@@ -78,19 +78,6 @@ async function stageAll(deps: QueuedSinkDeps, batch: Batch, signal: AbortSignal)
     staged.filter((entry) => entry !== undefined),
   );
   throw asKfError(failure ?? signal.reason, 'CANCELLED', `stage ${batch.target.table}`);
-}
-
-function callOf(target: Target): SharedCall {
-  return {
-    database: target.database,
-    table: target.table,
-    properties: {
-      format: target.format,
-      ...(target.mapping === undefined ? {} : { mapping: target.mapping }),
-      ...(target.tags.length === 0 ? {} : { tags: target.tags }),
-      ...(target.flushImmediately ? { flushImmediately: true } : {}),
-    },
-  };
 }
 
 async function sendAll(
