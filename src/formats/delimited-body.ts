@@ -1,5 +1,6 @@
 import { KfError } from '../runtime/errors.js';
-import { type Dialect, RowScanner } from './delimited.js';
+import { afterLineEnds, type Dialect, RowScanner } from './delimited.js';
+import { requireFewRecords } from './record-buffer.js';
 import { asBuffer, requireUtf8, stripBom } from './text.js';
 
 export interface Row {
@@ -34,7 +35,7 @@ function nextRow(scanner: RowScanner, bytes: Buffer, from: number): Row & { read
 
 /**
  * Cuts a body into its rows. A blank line holds no record, except in `txt` and before the end of a body only there.
- * @throws KfError RECORD_NOT_UTF8, RECORD_EMPTY
+ * @throws KfError RECORD_NOT_UTF8, RECORD_EMPTY, RECORD_BOMB
  */
 export function readDelimitedBody(body: Uint8Array, dialect: Dialect, header: boolean): DelimitedBody {
   const bytes = stripBom(asBuffer(body));
@@ -42,12 +43,13 @@ export function readDelimitedBody(body: Uint8Array, dialect: Dialect, header: bo
   const scanner = new RowScanner(dialect);
   const rows: Row[] = [];
   const keepBlank = dialect.delimiter === undefined;
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = keepBlank ? 0 : afterLineEnds(bytes, 0); at < bytes.length; ) {
     const { next, ...row } = nextRow(scanner, bytes, at);
     if (row.bytes.length > 0 || keepBlank) {
       rows.push(row);
+      requireFewRecords(rows.length);
     }
-    at = next;
+    at = keepBlank ? next : afterLineEnds(bytes, next);
   }
   const data = header ? rows.slice(1) : rows;
   if (data.length === 0) {

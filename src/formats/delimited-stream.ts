@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { KfError } from '../runtime/errors.js';
-import { type Dialect, RowScanner } from './delimited.js';
+import { afterLineEnds, type Dialect, RowScanner } from './delimited.js';
 import { MAX_VALUE_BYTES } from './json-record.js';
 import { type CutPiece, RecordBuffer, type RecordCutter } from './record-buffer.js';
 import { stripBom } from './text.js';
@@ -60,7 +60,7 @@ export class DelimitedStreamCutter implements RecordCutter {
   }
 
   *#rows(bytes: Buffer): Iterable<CutPiece> {
-    let from = this.#scanner.rowStart(bytes, 0);
+    let from = this.#skipBlank(bytes, this.#scanner.rowStart(bytes, 0));
     while (from < bytes.length) {
       const end = this.#scanner.row(bytes, from);
       if (end < 0) {
@@ -68,8 +68,13 @@ export class DelimitedStreamCutter implements RecordCutter {
         return;
       }
       yield* this.#row(this.#buffer.take(bytes.subarray(from, end)));
-      from = this.#scanner.next;
+      from = this.#skipBlank(bytes, this.#scanner.next);
     }
+  }
+
+  /** Past blank lines, where none is a record and no row is under way. */
+  #skipBlank(bytes: Buffer, from: number): number {
+    return this.#lines || this.#buffer.length > 0 ? from : afterLineEnds(bytes, from);
   }
 
   *#row(bytes: Buffer): Iterable<CutPiece> {

@@ -54,6 +54,15 @@ function byteClasses(dialect: Dialect): Uint8Array {
   return classes;
 }
 
+/** The first index from `from` on that is no line end: past any number of blank lines, without a row for each. */
+export function afterLineEnds(bytes: Uint8Array, from: number): number {
+  let at = from;
+  while (bytes[at] === LF || bytes[at] === CR) {
+    at++;
+  }
+  return at;
+}
+
 /**
  * Finds where rows end, also when a row comes in several pieces. Rows end with LF, CRLF or a lone CR outside quotes.
  * Nothing is decoded; a quoted field may be followed by more text, as lenient readers take it.

@@ -12,6 +12,10 @@ export const GZIP_LEVEL = 1;
 /** Compressed bodies up to this are inflated at once, larger ones in pieces, so that others go on meanwhile. */
 const MAX_SYNC_BYTES = 64 * 1024;
 const MAX_TRAILER_GROWTH = 1024;
+/** Inflated bytes kept before it is known that the body stays within its limits. */
+const MAX_KEPT_BYTES = 32 * 1024 * 1024;
+/** Bytes inflated at a time. */
+const INFLATE_CHUNK_BYTES = 256 * 1024;
 
 export interface InflateLimits {
   readonly maxInflatedBytes: number;
@@ -72,15 +76,32 @@ export function inflateBody(body: Uint8Array, limits: InflateLimits): Buffer | P
   return body.byteLength <= MAX_SYNC_BYTES ? inflateNow(body, limits) : inflateInPieces(body, limits);
 }
 
+async function* single(body: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield body;
+}
+
+/** A body that grows large is inflated twice, first to learn its size: so a bomb never stands in memory. */
 async function inflateInPieces(body: Uint8Array, limits: InflateLimits): Promise<Buffer> {
-  const pieces: Uint8Array[] = [];
-  const source = async function* (): AsyncIterable<Uint8Array> {
-    yield body;
-  };
-  for await (const piece of inflateStream(source(), limits)) {
-    pieces.push(piece);
+  let pieces: Uint8Array[] = [];
+  let total = 0;
+  for await (const piece of inflateStream(single(body), limits)) {
+    total += piece.byteLength;
+    if (total <= MAX_KEPT_BYTES) {
+      pieces.push(piece);
+    } else {
+      pieces = [];
+    }
   }
-  return Buffer.concat(pieces);
+  if (total <= MAX_KEPT_BYTES) {
+    return Buffer.concat(pieces, total);
+  }
+  const whole = Buffer.allocUnsafeSlow(total);
+  let at = 0;
+  for await (const piece of inflateStream(single(body), limits)) {
+    whole.set(piece, at);
+    at += piece.byteLength;
+  }
+  return whole;
 }
 
 async function feed(gunzip: Gunzip, source: AsyncIterable<Uint8Array>, onBytes: (count: number) => void) {
@@ -108,7 +129,7 @@ export async function* inflateStream(
   source: AsyncIterable<Uint8Array>,
   limits: InflateLimits,
 ): AsyncGenerator<Uint8Array> {
-  const gunzip = createGunzip();
+  const gunzip = createGunzip({ chunkSize: INFLATE_CHUNK_BYTES });
   let received = 0;
   let produced = 0;
   let sourceFailure: unknown;

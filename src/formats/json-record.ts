@@ -1,6 +1,7 @@
 import { KfError } from '../runtime/errors.js';
 import { CLOSE_BRACE, largestMemberBytes, OPEN_BRACE, OPEN_BRACKET, trimSpan } from './json-scan.js';
 import { JsonValidator } from './json-validate.js';
+import { requireFewRecords } from './record-buffer.js';
 import { asBuffer, requireUtf8, stripBom } from './text.js';
 
 /**
@@ -38,7 +39,7 @@ export interface JsonReader {
    * that of JSON.parse; a leading byte order mark is dropped; duplicate keys, huge numbers and lone surrogate escapes
    * are valid and keep their bytes. An array that is not valid is refused as a whole.
    * @throws KfError RECORD_EMPTY, RECORD_NOT_UTF8, RECORD_NOT_JSON, RECORD_NOT_OBJECT, RECORD_TOO_LARGE,
-   * RECORD_TOO_DEEP for the body as a whole
+   * RECORD_TOO_DEEP, RECORD_BOMB for the body as a whole
    */
   read(body: Uint8Array, visitor: JsonVisitor): void;
 }
@@ -88,6 +89,7 @@ function elementBorders(validator: JsonValidator, bytes: Buffer): number[] {
     for (;;) {
       const end = requireValue(validator, bytes, at);
       borders.push(at, end);
+      requireFewRecords(borders.length / 2);
       at = validator.space(bytes, end);
       if (bytes[at] !== 0x2c) {
         break;

@@ -4,7 +4,7 @@ import { OPEN_BRACE, OPEN_BRACKET, skipSpace } from './json-scan.js';
 import { toOneLine } from './json-splice.js';
 import { JsonStructureCutter } from './json-structure.js';
 import { JsonValidator } from './json-validate.js';
-import { type CutPiece, RecordBuffer, type RecordCutter } from './record-buffer.js';
+import { type CutPiece, RecordBuffer, type RecordCutter, requireFewRecords } from './record-buffer.js';
 import { stripBom } from './text.js';
 
 const LF = 0x0a;
@@ -24,6 +24,7 @@ function adjacentObjects(line: Buffer, validator: JsonValidator): Buffer[] | und
       return undefined;
     }
     found.push(line.subarray(at, end));
+    requireFewRecords(found.length);
     at = validator.space(line, end);
   }
   return found;

@@ -1,5 +1,18 @@
 import { KfError } from '../runtime/errors.js';
 
+/**
+ * Records of one body that is read as a whole. Each costs more memory than its bytes, so a compressed body of very
+ * many empty ones would take far more than its inflated size.
+ */
+export const MAX_BODY_RECORDS = 250_000;
+
+/** @throws KfError RECORD_BOMB */
+export function requireFewRecords(count: number): void {
+  if (count > MAX_BODY_RECORDS) {
+    throw new KfError('RECORD_BOMB', `body: more than ${MAX_BODY_RECORDS} records; send fewer per body`);
+  }
+}
+
 /** A piece cut out of a stream: one record, or what cannot be one. */
 export interface CutPiece {
   readonly bytes: Buffer;

@@ -16,7 +16,7 @@ import type { Target } from './types.js';
 
 /** Bad records that one body may hold, and their bytes: with more, it is most likely not what it says it is. */
 const MAX_BAD_RECORDS = 1000;
-const MAX_BAD_BYTES = 64 * 1024 * 1024;
+const MAX_BAD_BYTES = 16 * 1024 * 1024;
 /** Bytes at the end of a file that say whether it is whole. */
 const TAIL_BYTES = 4;
 /** Bytes at the beginning that say what it is. */
@@ -50,6 +50,7 @@ function cutterOf({ target, ignoreFirstRecord, limits }: WriteBodyOptions): Reco
 
 function letterOf(piece: CutPiece, error: KfError, index: number, options: WriteBodyOptions): DeadLetter {
   const { operationId, target, clock } = options;
+  // Without what else stands in the same chunk.
   const bytes = Buffer.from(piece.bytes);
   return toDeadLetter({
     kind: 'decode',

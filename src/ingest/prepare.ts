@@ -1,8 +1,8 @@
 import type { RouteConfig } from '../config/types.js';
-import { inflateBody, isGzip } from '../formats/gzip.js';
+import { inflateBody, isGzip, isZip } from '../formats/gzip.js';
 import { isTextFormat } from '../formats/kinds.js';
 import { asBuffer, transcodeToUtf8 } from '../formats/text.js';
-import { asKfError } from '../runtime/errors.js';
+import { asKfError, KfError } from '../runtime/errors.js';
 import type { BadRecord } from './encode-types.js';
 import type { Routed, RoutedTarget, Router } from './route.js';
 import type { Envelope } from './types.js';
@@ -28,7 +28,11 @@ function openBody(
   const compressed = routed.compression === undefined ? isGzip(envelope.body) : routed.compression === 'gzip';
   const body = compressed ? inflateBody(envelope.body, limits) : envelope.body;
   const { encoding } = routed;
-  if (encoding === undefined || !isTextFormat(routed.target.target.format)) {
+  const text = isTextFormat(routed.target.target.format);
+  if (text && isZip(envelope.body)) {
+    throw new KfError('RECORD_NOT_OF_FORMAT', 'body: a zip archive; send the text itself, or gzip');
+  }
+  if (encoding === undefined || !text) {
     return body;
   }
   return body instanceof Promise

@@ -10,9 +10,9 @@ export function gzipBomb(byte: string): Buffer {
 
 /** A gzip that grows by less than the limit on ratio, up to a size over the limit on inflated bytes. */
 export function slowBomb(inflatedBytes: number): Buffer {
-  const block = Buffer.alloc(1024 * 1024, '{"a":1}\n');
+  const block = Buffer.alloc(1024 * 1024, 'x');
   for (let at = 0; at < 256; at++) {
-    block.writeUInt32LE(Math.imul(at, 2654435761) >>> 0, (at * 4093) % (block.length - 4));
+    block.write(String(Math.imul(at, 2654435761) >>> 0), (at * 4093) % (block.length - 16));
   }
   const member = gzipSync(block, { level: 9 });
   return Buffer.concat(Array.from({ length: Math.ceil(inflatedBytes / block.length) }, () => member));

@@ -98,9 +98,14 @@ function shapes(): HttpCase[] {
       `${json('json-drift', '1')}\n{"case":"http/json-drift","value":{"now":["an object"]},"more":1}\n{"case":"http/json-drift"}\n`,
       { values: ['1', '{"now":["an object"]}', ''] },
     ),
-    held('json-one-bad-line', 'json', `${json('json-one-bad-line', '1')}\n{"a":\n${json('json-one-bad-line', '2')}`, {
-      values: ['1', '2'],
-    }),
+    held(
+      'json-one-bad-line',
+      'json',
+      `${json('json-one-bad-line', '1')}\n{"a":\n${json('json-one-bad-line', '2')}`,
+      {
+        values: ['1', '2'],
+      },
+    ),
     held('json-2000-bad-lines', 'json', `${json('json-2000-bad-lines', '1')}\n${'{"a":\n'.repeat(2000)}`),
     held('json-array-open', 'json', `[${json('json-array-open', '1')},`),
     held('csv-quote-open', 'csv', 'http/csv-quote-open,1\nhttp/csv-quote-open,"2\n'),
@@ -127,6 +132,15 @@ function large(): HttpCase[] {
       },
     },
     long('csv-field-of-60-mib', 'csv', 'http/csv-field-of-60-mib,', 60 * mib),
+    long('csv-field-of-3-mib', 'csv', 'http/csv-field-of-3-mib,', 3 * mib),
+    {
+      id: idOf('json-line-of-adjacent-objects'),
+      format: 'json',
+      body: function* () {
+        yield Buffer.from(`${json('json-line-of-adjacent-objects', '1')}\n`);
+        yield* Array.from({ length: 40 }, () => Buffer.from('{}'.repeat(mib / 2)));
+      },
+    },
   ];
 }
 
@@ -146,6 +160,7 @@ function compressed(): HttpCase[] {
     held('csv-gzip-bomb', 'csv', gzipBomb('a'), { headers }),
     held('csv-gzip-bomb-of-rows', 'csv', gzipBomb('\n'), { headers }),
     held('json-gzip-bomb-under-ratio', 'json', slowBomb(1024 * mib), { headers }),
+    held('csv-gzip-bomb-under-ratio', 'csv', slowBomb(1024 * mib), { headers }),
     ...Object.entries(zips).flatMap(([name, bytes]) => [
       held(`json-zip-${name}`, 'json', bytes),
       held(`csv-zip-${name}`, 'csv', bytes),

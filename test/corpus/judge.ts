@@ -15,13 +15,19 @@ export function keyFor(expectations: ReadonlyMap<string, Expectation>, id: strin
   if (expectations.has(id)) {
     return id;
   }
-  const stars = [...expectations.keys()].filter((key) => key.endsWith('*') && id.startsWith(key.slice(0, -1)));
+  const stars = [...expectations.keys()].filter(
+    (key) => key.endsWith('*') && id.startsWith(key.slice(0, -1)),
+  );
   return stars.sort((a, b) => b.length - a.length)[0];
 }
 
 const short = (text: string | undefined): string => JSON.stringify(text?.slice(0, 80)) ?? 'nothing';
 
-function rowDifference(one: EventCase, row: readonly string[], wanted: readonly (string | undefined)[]): string | undefined {
+function rowDifference(
+  one: EventCase,
+  row: readonly string[],
+  wanted: readonly (string | undefined)[],
+): string | undefined {
   for (const [at, text] of wanted.entries()) {
     const [value, record] = [row[at] as string, at === 1 && one.ownColumns === undefined];
     const same =
@@ -83,8 +89,11 @@ export function httpOutcome(one: HttpCase, answer: HttpAnswer, { rows, letters }
 
 function describe(outcome: Outcome): string {
   const codes = outcome.letters.map(({ code }) => code);
-  const letters = codes.length === 0 ? '' : `, dead letters ${[...new Set(codes)].join(' ')} (${codes.length})`;
-  return outcome.refused === undefined ? `${outcome.rows} rows${letters}` : `refused ${outcome.refused}${letters}`;
+  const letters =
+    codes.length === 0 ? '' : `, dead letters ${[...new Set(codes)].join(' ')} (${codes.length})`;
+  return outcome.refused === undefined
+    ? `${outcome.rows} rows${letters}`
+    : `refused ${outcome.refused}${letters}`;
 }
 
 /** Why an outcome is not as expected; undefined when it is. */
@@ -95,7 +104,11 @@ export function mismatch(outcome: Outcome, expected: Expectation): string | unde
     return one ? undefined : `expected rows or a dead letter, found ${describe(outcome)}`;
   }
   const wanted =
-    expected === 'nothing' ? { rows: 0, letters: 0 } : 'refused' in expected ? { ...expected, rows: 0, letters: 0 } : expected;
+    expected === 'nothing'
+      ? { rows: 0, letters: 0 }
+      : 'refused' in expected
+        ? { ...expected, rows: 0, letters: 0 }
+        : expected;
   const code = 'deadLetter' in wanted ? wanted.deadLetter : undefined;
   const count = wanted.letters ?? (code === undefined ? 0 : 1);
   const good =

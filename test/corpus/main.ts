@@ -1,5 +1,5 @@
 import { suiteOptions } from '../helpers/args.js';
-import type { Stack } from '../helpers/stack.js';
+import { type Stack, until } from '../helpers/stack.js';
 import { avroCases } from './avro-cases.js';
 import type { EventCase, Expectation, HttpCase, Outcome } from './case.js';
 import { httpCases } from './http-cases.js';
@@ -10,7 +10,7 @@ import { startApp } from './pipeline.js';
 import { sendEvents } from './send-events.js';
 import { type HttpAnswer, sendHttp } from './send-http.js';
 import { suiteCases } from './suites.js';
-import { eventInvocations, peakRssBytes, workerPid } from './watch.js';
+import { eventInvocations, eventsTaken, peakRssBytes, workerPid } from './watch.js';
 
 /**
  * `npm run test:corpus`: bad, odd and hostile inputs, each through the whole local stack, each ending as its
@@ -76,7 +76,9 @@ async function sendBodies(stack: Stack): Promise<Map<string, HttpAnswer>> {
     answers.set(one.id, answer);
     const grown = peakRssBytes(pid) - before;
     if (answer.elapsedMs > mostMs / 2 || grown > 32 * 1024 * 1024) {
-      say(`  ${one.id}: ${Math.round(answer.elapsedMs)} ms, peak memory + ${Math.round(grown / 1024 / 1024)} MiB`);
+      say(
+        `  ${one.id}: ${Math.round(answer.elapsedMs)} ms, peak memory + ${Math.round(grown / 1024 / 1024)} MiB`,
+      );
     }
   }
   return answers;
@@ -91,7 +93,10 @@ function judgeAll(seen: Observation, answers: ReadonlyMap<string, HttpAnswer>): 
     const key = keyFor(expectations, id);
     const expected = key === undefined ? undefined : (expectations.get(key) as Expectation);
     used.add(key ?? '');
-    const why = expected === undefined ? `no expectation; ${JSON.stringify(outcome).slice(0, 300)}` : mismatch(outcome, expected);
+    const why =
+      expected === undefined
+        ? `no expectation; ${JSON.stringify(outcome).slice(0, 300)}`
+        : mismatch(outcome, expected);
     if (why !== undefined) {
       verdicts.failures.push(`${id}: ${why}`);
     }
@@ -116,9 +121,21 @@ try {
   const startedAt = Date.now();
   say(`${events.length} events, ${bodies.length} bodies`);
   await sendEvents(stack, events);
+  await until(
+    async () => eventsTaken(stack),
+    ({ events: taken, running }) => taken >= events.length && running === 0,
+  );
+  say(`events taken after ${Math.round((Date.now() - startedAt) / 1000)} s, peak memory ${Math.round(peakRssBytes(pid) / 1024 / 1024)} MiB`);
   let seen = await settled(stack, new Map());
   const eventsRss = peakRssBytes(pid);
-  say(`events ended after ${Math.round((Date.now() - startedAt) / 1000)} s, peak memory ${Math.round(eventsRss / 1024 / 1024)} MiB`);
+  if (process.env.LOGS)
+    (await import('node:fs')).writeFileSync(
+      '/tmp/host.log',
+      stack.hosts.flatMap(({ log }) => log).join('\n'),
+    );
+  say(
+    `events ended after ${Math.round((Date.now() - startedAt) / 1000)} s, peak memory ${Math.round(eventsRss / 1024 / 1024)} MiB`,
+  );
   const answers = await sendBodies(stack);
   seen = await settled(stack, answers);
   const { outcomes, failures } = judgeAll(seen, answers);
@@ -127,7 +144,9 @@ try {
     ...[...answers].map(([id, { elapsedMs }]) => ({ id, elapsedMs })),
   ];
   failures.push(
-    ...times.filter(({ elapsedMs }) => elapsedMs > mostMs).map(({ id, elapsedMs }) => `${id}: took ${Math.round(elapsedMs)} ms`),
+    ...times
+      .filter(({ elapsedMs }) => elapsedMs > mostMs)
+      .map(({ id, elapsedMs }) => `${id}: took ${Math.round(elapsedMs)} ms`),
   );
   const rss = peakRssBytes(pid);
   if (rss === 0 || (await workerPid(stack)) !== pid) {
@@ -139,6 +158,7 @@ try {
   if (outcomes.size < leastCases && options.values.only === undefined) {
     failures.push(`vacuous: only ${outcomes.size} cases`);
   }
+  if (process.env.LOGS) (await import("node:fs")).writeFileSync("/tmp/outcomes.json", JSON.stringify([...outcomes]));
   const expectations = readExpectations();
   const all = [...outcomes];
   const result = {

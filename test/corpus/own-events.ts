@@ -20,6 +20,23 @@ const csv = (name: string, body: Buffer | string, rows?: readonly (readonly stri
 });
 
 const record = '{"value":"as sent"}';
+/** Text that shrinks only a little. */
+const counting = (length: number): string => {
+  let text = '';
+  for (let at = 0; text.length < length; at++) {
+    text += `${Math.imul(at, 2654435761) >>> 0} `;
+  }
+  return text.slice(0, length);
+};
+
+/** Very many small records under both limits on inflation: 240 MiB of them, beside some that hardly shrink. */
+function manyRecords(one: string, before: string, after: string): Buffer {
+  const member = gzipSync(one.repeat(Math.floor((16 * mib) / one.length)), { level: 9 });
+  const filler = gzipSync(`${one[0] === '{' ? `{"f":"${counting(60_000)}"},` : `${counting(60_000)}\n`}`);
+  const members = Array.from({ length: 15 }, () => member);
+  return Buffer.concat([gzipSync(before), filler, ...members, gzipSync(after)]);
+}
+
 const nested = (levels: number): string => `${'['.repeat(levels)}${']'.repeat(levels)}`;
 
 function jsonEncodings(): EventCase[] {
@@ -88,7 +105,9 @@ function jsonCompressed(): EventCase[] {
     json('gzip-of-nothing', gzipSync('')),
     json('gzip-bomb', gzipBomb('a').subarray(0, 900_000)),
     json('gzip-bomb-under-ratio', slowBomb(300 * mib).subarray(0, 1_000_000)),
-    json('gzip-value-over-1-mib', gzipSync(JSON.stringify({ value: 'x'.repeat(2 * mib) }))),
+    json('gzip-value-over-1-mib', gzipSync(JSON.stringify({ value: counting(2 * mib) }))),
+    json('gzip-of-many-records', manyRecords('{},', '[', '{}]')),
+    json('gzip-of-240000-records', gzipSync(`[${'{"value":"v"},'.repeat(239_999)}{"value":"v"}]`)),
     ...Object.entries(zips).map(([name, bytes]) => json(`zip-${name}`, bytes)),
   ];
 }
@@ -122,7 +141,9 @@ function csvOwn(): EventCase[] {
     csv('formula', '=cmd|calc,@SUM(1)', [['=cmd|calc', '@SUM(1)']]),
     csv('nan', 'NaN,-inf', [['NaN', '-inf']]),
     csv('not-utf8', Buffer.from([0x61, 0x2c, 0xff])),
-    csv('field-over-1-mib', gzipSync(`a,${'x'.repeat(2 * mib)}`)),
+    csv('field-over-1-mib', gzipSync(`a,${counting(2 * mib)}`)),
+    csv('gzip-of-many-rows', manyRecords('a\n', '', '')),
+    csv('gzip-of-blank-lines', manyRecords('\n', '', '')),
     csv('gzip-bomb', gzipBomb('a').subarray(0, 900_000)),
     ...Object.entries(zips).map(([name, bytes]) => csv(`zip-${name}`, bytes)),
   ];

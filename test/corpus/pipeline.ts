@@ -29,7 +29,7 @@ export async function startApp(cases: readonly EventCase[]): Promise<Stack> {
   const stack = await startStack({
     pipeline,
     hubs: 'json:1,csv:1,avro:1',
-    eventHubs: { maxEventBatchSize: 100, prefetchCount: 300 },
+    eventHubs: { maxEventBatchSize: 25, prefetchCount: 100 },
     kustoArgs: ['--databases', database],
     hosts: 0,
   });
@@ -41,6 +41,7 @@ export async function startApp(cases: readonly EventCase[]): Promise<Stack> {
       { column: 'properties', Properties: { Path: '$._p' } },
     ];
     const commands = [
+      `.alter database ${database} policy ingestionbatching '{"MaximumBatchingTimeSpan":"00:00:10"}'`,
       '.create table JsonRows (case:string, value:string, record:string, properties:dynamic)',
       `.create table JsonRows ingestion json mapping "whole" '${JSON.stringify(mapping)}'`,
       '.create table CsvRows (case:string, s:string)',

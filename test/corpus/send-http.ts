@@ -58,11 +58,15 @@ async function write(
     if (answered() || call.destroyed) {
       return;
     }
-    if (!call.write(piece)) {
-      await Promise.race([once(call, 'drain'), once(call, 'response'), once(call, 'close')]).catch(
-        () => undefined,
-      );
-    }
+    await new Promise<void>((resolve) => {
+      call.once('response', resolve);
+      call.once('close', resolve);
+      call.write(piece, () => {
+        call.off('response', resolve);
+        call.off('close', resolve);
+        resolve();
+      });
+    });
   }
   if (one.cutOff === true) {
     await new Promise((resolve) => call.write(Buffer.from('http/cut'), resolve));

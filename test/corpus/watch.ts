@@ -40,3 +40,19 @@ export function eventInvocations(stack: Stack): Invocation[] {
   }
   return found;
 }
+
+const executing = /Executing 'Functions\.events-\w+' \(Reason='(\d+) events? of partition/;
+
+/** Events that invocations were given, and how many invocations are under way. */
+export function eventsTaken(stack: Stack): { readonly events: number; readonly running: number } {
+  let events = 0;
+  let begun = 0;
+  for (const line of stack.hosts.flatMap(({ log }) => log)) {
+    const match = executing.exec(line);
+    if (match !== null) {
+      events += Number(match[1]);
+      begun++;
+    }
+  }
+  return { events, running: begun - eventInvocations(stack).length };
+}

@@ -37,6 +37,8 @@ before(async () => {
     kustoArgs: ['--databases', database],
     hosts: 0,
   });
+  const policy = '{"MaximumBatchingTimeSpan":"00:00:10"}';
+  await kustoCommand(stack, database, `.alter database ${database} policy ingestionbatching '${policy}'`);
   await kustoCommand(stack, database, `.create table Rows (${columns})`);
   await stack.startHost();
 });
