@@ -76,7 +76,10 @@ const filterOptions = {
 } as const satisfies Record<string, OptionSpec>;
 
 function filter({ values }: Invocation): Record<string, string> {
-  const given = Object.keys(filterOptions).map((name) => [name, text(values, name)] as const);
+  // `code` in a query could be taken for the function key.
+  const given = Object.keys(filterOptions).map(
+    (name) => [name === 'code' ? 'errorCode' : name, text(values, name)] as const,
+  );
   return Object.fromEntries(given.filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 

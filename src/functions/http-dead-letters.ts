@@ -1,5 +1,6 @@
 import functions from '@azure/functions';
 import type { DeadLetterFilter, DeadLetterKind } from '../deadletter/ports.js';
+import { errorCodes } from '../runtime/error-codes.js';
 import { KfError } from '../runtime/errors.js';
 import { readJson } from './http-ingest.js';
 import { answering } from './problem.js';
@@ -9,7 +10,17 @@ import type { AppServices } from './services.js';
 const maxPage = 1_000;
 const defaultPage = 100;
 
-const filterNames = ['source', 'kind', 'code', 'from', 'to', 'limit', 'continuation'] as const;
+const filterNames = ['source', 'kind', 'errorCode', 'code', 'from', 'to', 'limit', 'continuation'] as const;
+
+/**
+ * Query options as fields. `code` is also where the platform takes the function key from, so there it is a filter
+ * only when it is one of our codes; `errorCode` always is.
+ */
+export function queryFields(query: URLSearchParams): Record<string, string> {
+  return Object.fromEntries(
+    [...query].filter(([name, value]) => name !== 'code' || Object.hasOwn(errorCodes, value)),
+  );
+}
 
 function timeOf(name: string, value: string): number {
   const ms = Date.parse(value);
@@ -41,7 +52,7 @@ export function toFilter(fields: Readonly<Record<string, unknown>>): DeadLetterF
     return value === undefined || value === null ? undefined : String(value);
   };
   const unknown = Object.keys(fields).find(
-    (name) => !(filterNames as readonly string[]).includes(name) && name !== 'code' && name !== 'clientId',
+    (name) => !(filterNames as readonly string[]).includes(name) && name !== 'clientId',
   );
   if (unknown !== undefined) {
     throw new KfError('REQUEST_INVALID', `${unknown}: no such filter; known are ${filterNames.join(', ')}`);
@@ -49,7 +60,7 @@ export function toFilter(fields: Readonly<Record<string, unknown>>): DeadLetterF
   const [source, kind, code, from, to, continuation] = [
     read('source'),
     read('kind'),
-    read('code'),
+    read('errorCode') ?? read('code'),
     read('from'),
     read('to'),
     read('continuation'),
@@ -71,7 +82,7 @@ export function registerHttpDeadLetters(services: AppServices): void {
     route: 'dead-letters',
     authLevel: 'function',
     handler: answering(services.logger, async (request) => {
-      const page = await services.deadLetters(toFilter(Object.fromEntries(request.query)));
+      const page = await services.deadLetters(toFilter(queryFields(request.query)));
       const letters = page.letters.map(({ body, timeMs, ...letter }) => ({
         ...letter,
         time: new Date(timeMs).toISOString(),

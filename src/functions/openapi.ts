@@ -37,7 +37,7 @@ function operation(summary: string, facts: Json): Json {
 const filterProperties: Record<string, Json> = {
   source: text,
   kind: { type: 'string', enum: ['decode', 'delivery'] },
-  code: text,
+  errorCode: text,
   from: { type: 'string', format: 'date-time' },
   to: { type: 'string', format: 'date-time' },
   limit: { type: 'integer', minimum: 1, maximum: 1000 },

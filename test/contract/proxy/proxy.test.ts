@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { createServer, request as httpRequest } from 'node:http';
-import { type AddressInfo, connect, type Socket } from 'node:net';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { type Azurite, startAzurite } from '../../../local/shared/azurite.js';
@@ -12,56 +10,10 @@ import { createSasUploader } from '../../../src/storage/sas-upload.azure.js';
 import { SasUrl } from '../../../src/storage/sas-url.js';
 import { createTableStore } from '../../../src/storage/table.azure.js';
 import { kustoParts } from '../../helpers/kusto-parts.js';
+import { type CountingProxy, startProxy } from '../../helpers/proxy.js';
 import { type StubServer, startStub } from '../../helpers/stub-server.js';
 
-/** A proxy that counts what goes through it, by target: CONNECT tunnels and plain forwarded requests. */
-async function startProxy() {
-  const seen = new Map<string, number>();
-  const sockets = new Set<Socket>();
-  const count = (target: string): void => {
-    seen.set(target, (seen.get(target) ?? 0) + 1);
-  };
-  const server = createServer((incoming, outgoing) => {
-    const url = new URL(incoming.url ?? '');
-    count(url.host);
-    const forwarded = httpRequest(
-      url,
-      { method: incoming.method ?? 'GET', headers: incoming.headers },
-      (answer) => {
-        outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-        answer.pipe(outgoing);
-      },
-    );
-    forwarded.on('error', () => outgoing.destroy());
-    incoming.pipe(forwarded);
-  });
-  server.on('connect', (incoming, client: Socket) => {
-    count(incoming.url ?? '');
-    const [host, port] = (incoming.url ?? '').split(':');
-    const upstream = connect(Number(port), host, () => {
-      client.write('HTTP/1.1 200 Connection established\r\n\r\n');
-      upstream.pipe(client);
-      client.pipe(upstream);
-    });
-    for (const socket of [client, upstream]) {
-      sockets.add(socket);
-      socket.on('error', () => socket.destroy());
-    }
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    seen,
-    stop: () =>
-      new Promise<void>((resolve) => {
-        for (const socket of sockets) socket.destroy();
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
-}
-
-let proxy: Awaited<ReturnType<typeof startProxy>>;
+let proxy: CountingProxy;
 let stub: StubServer;
 let azurite: Azurite;
 before(async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { toFilter } from '../../../src/functions/http-dead-letters.js';
+import { queryFields, toFilter } from '../../../src/functions/http-dead-letters.js';
 import { flag, formatOf } from '../../../src/functions/http-ingest.js';
 import { problem } from '../../../src/functions/problem.js';
 import { timerSchedule } from '../../../src/functions/timers.js';
@@ -42,6 +42,14 @@ test('a dead-letter filter names the field that is wrong', () => {
   assert.throws(() => toFilter({ from: 'yesterday' }), coded('REQUEST_INVALID', /^from/));
   assert.throws(() => toFilter({ limit: 0 }), coded('REQUEST_INVALID', /^limit/));
   assert.throws(() => toFilter({ sauce: 'a' }), coded('REQUEST_INVALID', /^sauce/));
+});
+
+test('a function key in the query filters no dead letters, an error code does', () => {
+  const codeOf = (query: string) => toFilter(queryFields(new URLSearchParams(query))).code;
+  assert.equal(codeOf('code=h4x0r-AbC_key=='), undefined);
+  assert.equal(codeOf('code=INGESTION_REFUSED'), 'INGESTION_REFUSED');
+  assert.equal(codeOf('code=key&errorCode=RECORD_NOT_JSON'), 'RECORD_NOT_JSON');
+  assert.equal(toFilter({ code: 'RECORD_NOT_JSON' }).code, 'RECORD_NOT_JSON');
 });
 
 test('a problem document carries code, place, request and the next command', () => {
