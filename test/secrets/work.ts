@@ -185,7 +185,6 @@ async function beRejected(world: World, worker: Worker, mark: string): Promise<v
       return (await worker.call('GET', '/dead-letters?kind=delivery')).text;
     },
     (text) => text.includes('BadRequest_Echo'),
-    20_000,
   );
   await removeFaults(world.stack, id);
 }

@@ -92,7 +92,8 @@ async function startApp(
 ) {
   const path = join(stack.appDir, `${app.name}.yaml`);
   await writeFile(path, app.pipeline);
-  const settings = { ...app.settings, PIPELINE_FILE: path };
+  // Timers run once per host id; these are apps of their own.
+  const settings = { ...app.settings, PIPELINE_FILE: path, AzureFunctionsWebHost__hostid: app.name };
   Object.assign(stack.settings, settings);
   const host = await stack.startHost();
   return { host, settings: { ...stack.settings } };
