@@ -27,9 +27,10 @@ export async function send(stack: Stack, hub: string, events: readonly Event[]):
 
 export type ReadEvents = readonly { readonly body: Buffer; readonly properties: Record<string, unknown> }[];
 
-/** Reads a hub from its beginning until there are `count` events. */
-export async function readEvents(stack: Stack, hub: string, count: number): Promise<ReadEvents> {
+/** Reads a hub of dead letters from its beginning until there is one of a source; all letters of that source. */
+export async function readLetters(stack: Stack, hub: string, source: string): Promise<ReadEvents> {
   const consumer = new EventHubConsumerClient('$Default', stack.hubs?.ready.connectionString ?? '', hub);
+  const isOwn = ({ properties }: ReadEvents[number]): boolean => properties['deadLetterSource'] === source;
   const found: { body: Buffer; properties: Record<string, unknown> }[] = [];
   try {
     await new Promise<void>((resolve, reject) => {
@@ -42,7 +43,7 @@ export async function readEvents(stack: Stack, hub: string, count: number): Prom
                 properties,
               })),
             );
-            if (found.length >= count) resolve();
+            if (found.some(isOwn)) resolve();
           },
           processError: async (error) => reject(error),
         },
@@ -52,5 +53,5 @@ export async function readEvents(stack: Stack, hub: string, count: number): Prom
   } finally {
     await consumer.close();
   }
-  return found;
+  return found.filter(isOwn);
 }

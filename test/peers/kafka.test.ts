@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { startNodeChild } from '../../local/shared/child.js';
 import { addFault, passBatchingTime } from '../helpers/kusto-admin.js';
 import { kustoCommand, kustoQuery, type Stack, startStack, until } from '../helpers/stack.js';
-import { type ReadEvents, readEvents, send } from './events.js';
+import { type ReadEvents, readLetters, send } from './events.js';
 
 /** What the options of the Kafka Connect sink do that show only with the service. */
 const TABLES = ['WildA', 'WildB', 'Decode', 'Refused', 'Other', 'NoFiles'];
@@ -73,7 +73,7 @@ async function assertKept(letter: Letter, hub: string, body: Buffer): Promise<Re
   assert.deepEqual(Buffer.from(String(letter['bodyBase64']), 'base64'), body);
   assert.deepEqual(letter['properties'], { colour: 'blue' });
   assert.deepEqual([letter['partition'], letter['sequenceNumber']], ['0', 0]);
-  const [event] = await readEvents(stack, hub, 1);
+  const [event] = await readLetters(stack, hub, String(letter['source']));
   assert.deepEqual(event?.body, body);
   return event as ReadEvents[number];
 }
