@@ -24,6 +24,8 @@ export interface BridgeDiagnostic {
 export interface BridgeParser {
   parse(text: string): { readonly root: BridgeNode; readonly diagnostics: readonly BridgeDiagnostic[] };
   kindName(kind: number): string;
+  /** Whether a name is a word of the query language that must stand in brackets to mean a column or table. */
+  needsBrackets(name: string): boolean;
   /** Names of every built-in scalar function, aggregate and plug-in that real Kusto has. */
   builtInNames(): ReadonlySet<string>;
 }
@@ -32,6 +34,7 @@ interface BridgeGlobals {
   readonly Kusto: {
     readonly Language: {
       readonly KustoCode: { Parse(text: string): { Syntax: BridgeNode; GetDiagnostics(): unknown } };
+      readonly KustoFacts: { CanBeIdentifier(text: string): boolean };
       readonly Syntax: { readonly SyntaxKind: Record<string, number> };
       readonly Functions: { readonly All: unknown };
       readonly Aggregates: { readonly All: unknown };
@@ -76,6 +79,7 @@ function createParser(globals: BridgeGlobals): BridgeParser {
       return { root: code.Syntax, diagnostics };
     },
     kindName: (kind) => kinds.get(kind) ?? String(kind),
+    needsBrackets: (name) => !language.KustoFacts.CanBeIdentifier(name),
     builtInNames() {
       names ??= new Set(
         [language.Functions.All, language.Aggregates.All]
