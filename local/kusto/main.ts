@@ -82,12 +82,11 @@ async function start({ strings, switches }: FlagValues): Promise<RunningService>
     }),
   });
   const { url, admin, storage } = server;
-  const ready = { engine: url, dm: url, ...storage?.public, admin, cert: tls?.files.certPath };
+  const addresses = storage?.public ?? { blob: null, queue: null, table: null };
+  const ready = { engine: url, dm: url, ...addresses, admin, cert: tls?.files.certPath ?? null };
   return {
     ready,
-    lines: Object.entries(ready).flatMap(([name, value]) =>
-      value === undefined ? [] : [`${name}: ${value}`],
-    ),
+    lines: Object.entries(ready).flatMap(([name, value]) => (value === null ? [] : [`${name}: ${value}`])),
     stop: async () => {
       await server.stop();
       await tls?.clean();

@@ -63,7 +63,8 @@ export interface KustoReady {
   readonly queue: string;
   readonly table: string;
   readonly admin: string;
-  readonly cert?: string;
+  /** Path of the certificate to trust; `null` without `--tls`. */
+  readonly cert: string | null;
 }
 
 export interface HubsReady {

@@ -6,6 +6,15 @@ export interface StoredExtent extends Extent {
   readonly file?: string;
   /** Columns of the file that were dropped from the table: a later column of that name does not show them. */
   readonly hidden?: readonly string[];
+  /** Ids of the pieces of work its rows come from, where they may be delivered again. */
+  readonly sources?: readonly string[];
+}
+
+/** Rows on their way into a table: not ingested yet, so without the time of that. */
+export type PreparedExtent = Omit<StoredExtent, 'ingestedOn' | 'createdOn'> & { readonly createdOn?: bigint };
+
+export function ingestedAt(prepared: PreparedExtent, at: bigint): StoredExtent {
+  return { ...prepared, createdOn: prepared.createdOn ?? at, ingestedOn: at };
 }
 
 /** A principal's assignment as `.add database … ingestors (…)` and its kin record it. */

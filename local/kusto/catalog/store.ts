@@ -12,9 +12,12 @@ import {
   type Change,
   type Database,
   EMPTY_CATALOG,
+  ingestedAt,
+  type PreparedExtent,
   type StoredExtent,
 } from './model.js';
 import { effectiveBatching, effectiveStreaming } from './policies.js';
+import { IngestedSources } from './sources.js';
 import type {
   AppendOptions,
   Catalog,
@@ -50,10 +53,12 @@ export interface CatalogStore extends Catalog {
   /**
    * The lock: `plan` sees every change made before and its own changes take effect as one. They are visible, and
    * durable, when the promise resolves. A plan that throws changes nothing.
+   *
+   * @param plan `at` is the time (ticks) of what it ingests: no cursor given out before it is visible reaches it
    */
-  transact<T>(plan: (state: CatalogState) => Plan<T>): Promise<T>;
+  transact<T>(plan: (state: CatalogState, at: bigint) => Plan<T>): Promise<T>;
   /** Rows as an extent that belongs to no table yet; its columns are on disk where data is kept. */
-  prepareExtent(rows: RowSet, options: AppendOptions): Promise<StoredExtent>;
+  prepareExtent(rows: RowSet, options: AppendOptions): Promise<PreparedExtent>;
   failures(): readonly IngestionFailure[];
 }
 
@@ -75,16 +80,29 @@ class LockedCatalog implements CatalogStore {
   /** What the next plan sees: also changes that are still being written. */
   #head: CatalogState;
   readonly #failures: IngestionFailure[] = [];
+  /** Times of the transactions that are being written, oldest first. */
+  readonly #writing = new Set<bigint>();
+  readonly #sources: IngestedSources;
 
   constructor({ clock, initial = EMPTY_CATALOG, durability }: CatalogOptions) {
     this.#clock = clock;
     this.#durability = durability;
     this.#visible = initial;
     this.#head = initial;
+    this.#sources = new IngestedSources(allExtents(initial));
   }
 
   now(): bigint {
     return this.#clock.now();
+  }
+
+  cursor(): bigint {
+    const [oldest] = this.#writing;
+    return oldest === undefined ? this.#clock.now() : oldest - 1n;
+  }
+
+  wasIngested(source: string): boolean {
+    return this.#sources.has(source);
   }
 
   state(): CatalogState {
@@ -148,49 +166,61 @@ class LockedCatalog implements CatalogStore {
     return this.#failures;
   }
 
-  async transact<T>(plan: (state: CatalogState) => Plan<T>): Promise<T> {
-    const expired = expiredChanges(this.#head, this.#clock.now());
-    const { changes, result } = plan(applyChanges(this.#head, expired));
+  async transact<T>(plan: (state: CatalogState, at: bigint) => Plan<T>): Promise<T> {
+    const at = this.#clock.now();
+    const expired = expiredChanges(this.#head, at);
+    const { changes, result } = plan(applyChanges(this.#head, expired), at);
     const all = [...expired, ...changes];
     if (all.length === 0) {
       return result;
     }
     const after = applyChanges(this.#head, all);
     this.#head = after;
-    await this.#durability?.record(all);
-    const before = this.#visible;
-    this.#visible = after;
+    const before = await this.#show(after, all, at);
     if (all.some(drops)) {
       await this.#durability?.removeFiles(filesLost(before, this.#head));
     }
     return result;
   }
 
+  /** Makes a state visible once it is durable. @returns the state that was visible before. */
+  async #show(after: CatalogState, changes: readonly Change[], at: bigint): Promise<CatalogState> {
+    this.#writing.add(at);
+    try {
+      await this.#durability?.record(changes);
+      const before = this.#visible;
+      this.#visible = after;
+      this.#sources.add(changes.flatMap((change) => (change.kind === 'extents' ? change.add : [])));
+      return before;
+    } finally {
+      this.#writing.delete(at);
+    }
+  }
+
   async append(database: string, table: string, rows: RowSet, options: AppendOptions): Promise<StoredExtent> {
     checkFits(this.#ownTable(this.#visible, database, table), rows);
-    const extent = await this.prepareExtent(rows, options);
-    return this.transact((state) => {
+    const prepared = await this.prepareExtent(rows, options);
+    return this.transact((state, at) => {
       checkFits(this.#ownTable(state, database, table), rows);
+      const extent = ingestedAt(prepared, at);
       const add = rows.rowCount === 0 ? [] : [extent];
       return { changes: [{ kind: 'extents', database, table, add, drop: [] }], result: extent };
     });
   }
 
-  async prepareExtent(rows: RowSet, options: AppendOptions): Promise<StoredExtent> {
-    const ingestedOn = this.#clock.now();
-    const extent: StoredExtent = {
-      id: randomUUID(),
-      createdOn: options.createdOn ?? ingestedOn,
-      ingestedOn,
-      tags: options.tags ?? [],
-      rowCount: rows.rowCount,
-      originalSize: options.originalSize,
+  async prepareExtent(rows: RowSet, options: AppendOptions): Promise<PreparedExtent> {
+    const { createdOn, originalSize, sources = [], tags = [] } = options;
+    const extent: PreparedExtent = {
+      ...{ id: randomUUID(), tags, rowCount: rows.rowCount, originalSize },
       columns: new Map(rows.schema.map(({ name }, at) => [name, rows.columns[at] as Column])),
+      ...(createdOn !== undefined && { createdOn }),
+      ...(sources.length > 0 && { sources }),
     };
     if (this.#durability === undefined || rows.rowCount === 0) {
       return extent;
     }
-    return { ...extent, file: await this.#durability.saveExtent(extent) };
+    // Only the columns are read back from the file; the time of ingestion is the journal's.
+    return { ...extent, file: await this.#durability.saveExtent(ingestedAt(extent, this.#clock.now())) };
   }
 
   async mergeExtents(database: string, table: string, ids: readonly string[]): Promise<Extent | undefined> {
@@ -200,7 +230,7 @@ class LockedCatalog implements CatalogStore {
     if (parts.length < 2) {
       return undefined;
     }
-    const joined: StoredExtent = mergedExtent(randomUUID(), parts, owner.schema);
+    const joined = mergedWithSources(parts, owner.schema);
     const file = await this.#durability?.saveExtent(joined);
     const merged = file === undefined ? joined : { ...joined, file };
     const result = await this.transact((state) => {
@@ -228,6 +258,11 @@ class LockedCatalog implements CatalogStore {
     }
     return found;
   }
+}
+
+function mergedWithSources(parts: readonly StoredExtent[], schema: Table['schema']): StoredExtent {
+  const sources = parts.flatMap((part) => part.sources ?? []);
+  return { ...mergedExtent(randomUUID(), parts, schema), ...(sources.length > 0 && { sources }) };
 }
 
 function drops(change: Change): boolean {

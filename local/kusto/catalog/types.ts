@@ -55,6 +55,8 @@ export interface AppendOptions {
   readonly createdOn?: bigint;
   /** Bytes of the uncompressed source data. */
   readonly originalSize: number;
+  /** Ids of the pieces of work the rows come from: {@link Catalog.wasIngested} knows them from then on. */
+  readonly sources?: readonly string[];
 }
 
 /** Effective values of the batching policy: the table's, else the database's, else the service's defaults. */
@@ -71,6 +73,11 @@ export interface BatchingPolicy {
 export interface Catalog {
   /** Ticks of the engine's clock, which faults may advance. */
   now(): bigint;
+  /**
+   * The database cursor, in ticks: all that was ingested at or before it can be seen, and nothing will be that cannot
+   * be seen yet. While extents are being written it stays just before the first of them.
+   */
+  cursor(): bigint;
   databases(): readonly string[];
   table(database: string, name: string): Table | undefined;
   tables(database: string): readonly Table[];
@@ -85,6 +92,8 @@ export interface Catalog {
    * Columns of `rows` that the table lacks are refused; columns it lacks in turn read as null.
    */
   append(database: string, table: string, rows: RowSet, options: AppendOptions): Promise<Extent>;
+  /** Whether rows of this piece of work are in a table already, which outlives a kill as the rows do. */
+  wasIngested(source: string): boolean;
   /**
    * Joins extents of a table into one, as the service's merge does: rows keep their ingestion times
    * (see {@link Extent.columns}). Ids that are gone, and extents with other tags than the first, are left alone.

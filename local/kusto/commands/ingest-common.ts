@@ -1,5 +1,5 @@
 import { badRequest, entityNotFound } from '../catalog/errors.js';
-import type { CatalogState, Change, StoredExtent } from '../catalog/model.js';
+import { type CatalogState, type Change, ingestedAt, type StoredExtent } from '../catalog/model.js';
 import type { Table } from '../catalog/types.js';
 import type { RowSet } from '../store/types.js';
 import { parseDatetime } from '../values/datetime-parse.js';
@@ -83,8 +83,7 @@ export async function commitExtents(
       catalog.prepareExtent(rows, { tags, originalSize, ...(createdOn !== undefined && { createdOn }) }),
     ),
   );
-  const extents = prepared.filter(({ rowCount }) => rowCount > 0);
-  return catalog.transact((state) => {
+  return catalog.transact((state, at) => {
     const owner = state.databases.get(database);
     if (owner === undefined) {
       throw entityNotFound('Database', database);
@@ -94,6 +93,7 @@ export async function commitExtents(
       return { changes: [], result: [] };
     }
     const { before, drop } = commit.plan(existing, state);
+    const extents = prepared.filter(({ rowCount }) => rowCount > 0).map((extent) => ingestedAt(extent, at));
     return {
       changes: [...before, { kind: 'extents', database, table, add: extents, drop }],
       result: extents,

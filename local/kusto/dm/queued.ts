@@ -25,6 +25,7 @@ export interface QueuedParts extends Omit<WorkerParts, 'again' | 'settled' | 're
 export class QueuedIngestion {
   private readonly parts: QueuedParts;
   private readonly batcher: Batcher;
+  private readonly worker: BatchWorker;
   private readonly lanes = new Lanes(PARALLEL_BATCHES);
   /** Accepted and not settled: a message delivered again while its work goes on must not start it anew. */
   private readonly unsettled = new Set<string>();
@@ -34,6 +35,7 @@ export class QueuedIngestion {
     this.parts = parts;
     const settled = (source: IngestionSource) => this.settle(source);
     const worker = new BatchWorker({ ...parts, settled, again: (source) => this.again(source) });
+    this.worker = worker;
     this.batcher = new Batcher({
       clock: parts.clock,
       policy: (database, table): BatchingPolicy => parts.catalog.batchingPolicy(database, table),
@@ -52,17 +54,26 @@ export class QueuedIngestion {
     });
   }
 
-  /** Takes up what an earlier run had accepted and not settled. */
+  /** Takes up what an earlier run had accepted and not settled; what it had stored is not ingested again. */
   async resume(): Promise<void> {
     for (const source of await this.parts.pending.load()) {
       this.unsettled.add(source.workId);
-      this.batcher.add(source);
+      if (this.parts.catalog.wasIngested(source.workId)) this.finish(source);
+      else this.batcher.add(source);
     }
+  }
+
+  private finish(source: IngestionSource): void {
+    this.lanes
+      .run(source.workId, () => this.worker.finish(source))
+      .catch((error: unknown) => this.parts.log(`a stored source was not settled: ${String(error)}`));
   }
 
   /** From here on the source is this endpoint's: it survives a restart where data is kept. */
   async accept(source: IngestionSource): Promise<void> {
-    if (this.unsettled.has(source.workId)) return;
+    const { workId } = source;
+    // Delivered again although it is settled: its message outlived a kill, or could not be deleted.
+    if (this.unsettled.has(workId) || this.parts.catalog.wasIngested(workId)) return;
     this.unsettled.add(source.workId);
     try {
       await this.take(source);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Catalog } from '../catalog/types.js';
+import type { AppendOptions, Catalog } from '../catalog/types.js';
 import type { EngineClock, FaultHit, Faults } from '../faults/types.js';
 import { badData, transientFailure } from '../ingest/errors.js';
 import type { Decoded } from '../ingest/types.js';
@@ -107,21 +107,34 @@ export class BatchWorker {
 
   private async store(loaded: readonly Loaded[], operationId: string): Promise<void> {
     try {
-      await this.append(loaded);
+      await this.append(loaded, { sources: loaded.map(({ source }) => source.workId) });
       const twice = loaded.filter(({ fault }) => fault === 'duplicate');
-      if (twice.length > 0) await this.append(twice);
+      if (twice.length > 0) await this.append(twice, {});
     } catch (error) {
       for (const { source } of loaded) await this.failed(source, failureOf(error), operationId);
       return;
     }
     for (const { source, fault } of loaded) {
       if (fault !== 'loseAnswer') await this.parts.reporter.succeeded(source, operationId);
-      await this.delete(source);
-      await this.parts.settled(source);
+      await this.clear(source);
     }
   }
 
-  private async append(loaded: readonly Loaded[]): Promise<void> {
+  /** What is left to do for a source whose rows an earlier run of the engine stored. Never rejects. */
+  async finish(source: IngestionSource): Promise<void> {
+    await this.parts.reporter.succeeded(source, randomUUID());
+    await this.clear(source);
+  }
+
+  private async clear(source: IngestionSource): Promise<void> {
+    await this.delete(source);
+    await this.parts.settled(source);
+  }
+
+  private async append(
+    loaded: readonly Loaded[],
+    { sources = [] }: Pick<AppendOptions, 'sources'>,
+  ): Promise<void> {
     const { database, table, properties } = loaded[0]!.source;
     const { schema } = requireTable(this.parts.catalog, database, table);
     const same = loaded.every(({ decoded }) => sameSchema(decoded.rows.schema, schema));
@@ -137,8 +150,7 @@ export class BatchWorker {
     );
     const originalSize = loaded.reduce((sum, { decoded }) => sum + decoded.rawSizeBytes, 0);
     await this.parts.catalog.append(database, table, rows, {
-      tags: properties.tags,
-      originalSize,
+      ...{ tags: properties.tags, originalSize, sources },
       ...(properties.creationTime !== undefined && { createdOn: BigInt(properties.creationTime) }),
     });
   }

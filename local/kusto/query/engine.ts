@@ -110,10 +110,10 @@ function mergedOptions(request: QueryRequest, root: Syntax): ReadonlyMap<string,
   return options;
 }
 
-function cursorsOf(options: ReadonlyMap<string, unknown>, now: bigint): CursorOptions {
+function cursorsOf(options: ReadonlyMap<string, unknown>, cursor: bigint): CursorOptions {
   const text = (name: string) => (options.has(name) ? String(options.get(name)) : undefined);
   return {
-    current: text('query_cursor_current') ?? now.toString(),
+    current: text('query_cursor_current') ?? cursor.toString(),
     after: text('query_cursor_after_default'),
     beforeOrAt: text('query_cursor_before_or_at_default'),
   };
@@ -129,7 +129,7 @@ function createSession(
     catalog,
     binder: queryBinder,
     now: nowOf(options.get('query_now'), catalog),
-    cursors: cursorsOf(options, catalog.now()),
+    cursors: cursorsOf(options, catalog.cursor()),
     input: request.input,
     parameters: request.parameters ?? {},
     usesExtents: [request.text, ...bodies].some((text) => EXTENT_WORDS.test(text)),

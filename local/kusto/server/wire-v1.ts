@@ -32,7 +32,11 @@ function* pieces(result: RequestResult, ids: AnswerIds): Generator<string> {
 }
 
 function withTail(result: RequestResult, ids: AnswerIds): readonly RowSet[] {
-  const properties = resultTable(PROPERTIES, [[JSON.stringify(visualizationOf(result))]]);
+  const { cursor } = result;
+  const properties = resultTable(PROPERTIES, [
+    [JSON.stringify(visualizationOf(result))],
+    ...(cursor === undefined ? [] : [[JSON.stringify({ Cursor: cursor })]]),
+  ]);
   const status = resultTable(STATUS, [
     [
       ...[ids.now, SEVERITY_INFO, 'Info', 0, 'Query completed successfully', 1],

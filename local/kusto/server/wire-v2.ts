@@ -107,7 +107,11 @@ function* fragmentedTable(id: number, rows: RowSet, { separator, isProgressive }
 }
 
 function propertiesTable(result: QueryResult): RowSet {
-  return resultTable(PROPERTIES, [[1, 'Visualization', jsonCell(JSON.stringify(visualizationOf(result)))]]);
+  const { cursor } = result;
+  return resultTable(PROPERTIES, [
+    [1, 'Visualization', jsonCell(JSON.stringify(visualizationOf(result)))],
+    ...(cursor === undefined ? [] : [[1, 'Cursor', jsonCell(cursor)]]),
+  ]);
 }
 
 function completionTable({ clientRequestId, activityId, now }: AnswerIds): RowSet {

@@ -60,6 +60,8 @@ export function catalogOf(tables: readonly Table[], functions: readonly StoredFu
   };
   return {
     now: () => NOW,
+    cursor: () => NOW,
+    wasIngested: () => false,
     databases: () => [...new Set([DATABASE, ...tables.map((table) => table.database)])],
     table: (database, name) => tables.find((table) => table.database === database && table.name === name),
     tables: (database) => tables.filter((table) => table.database === database),
