@@ -1,5 +1,6 @@
 import type { Extent } from '../store/types.js';
 import type { IngestionMapping, Policies, StoredFunction, Table } from './types.js';
+import type { StoredView } from './views.js';
 
 /** An extent of the catalogue. `file` names its columns' file where the engine keeps data on disk. */
 export interface StoredExtent extends Extent {
@@ -36,6 +37,8 @@ export interface Database {
   readonly functions: ReadonlyMap<string, StoredFunction>;
   readonly tables: ReadonlyMap<string, Table>;
   readonly roles: readonly RoleAssignment[];
+  /** Absent: none was ever created. */
+  readonly views?: readonly StoredView[];
 }
 
 /** The whole catalogue: an immutable value, replaced under one lock. */

@@ -1,7 +1,10 @@
 import { CACHE_COMMANDS } from './caches.js';
 import { CLUSTER_COMMANDS } from './cluster.js';
 import { DATABASE_COMMANDS } from './databases.js';
+import { EXTENT_TAG_COMMANDS } from './extent-tags.js';
 import { EXTENT_COMMANDS } from './extents.js';
+import { EXTENT_DROP_COMMANDS } from './extents-drop.js';
+import { EXTENT_MOVE_COMMANDS } from './extents-move.js';
 import { FUNCTION_COMMANDS } from './functions.js';
 import { INGEST_DATA_COMMANDS } from './ingest-data.js';
 import { INGEST_QUERY_COMMANDS } from './ingest-query.js';
@@ -25,6 +28,9 @@ export const COMMANDS: readonly CommandDefinition[] = [
   ...POLICY_COMMANDS,
   ...PRINCIPAL_COMMANDS,
   ...EXTENT_COMMANDS,
+  ...EXTENT_DROP_COMMANDS,
+  ...EXTENT_MOVE_COMMANDS,
+  ...EXTENT_TAG_COMMANDS,
   ...INGEST_QUERY_COMMANDS,
   ...INGEST_DATA_COMMANDS,
   ...OPERATION_COMMANDS,

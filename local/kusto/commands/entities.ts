@@ -13,7 +13,11 @@ export function databaseOf(state: CatalogState, name: string): Database {
 }
 
 export function tableOf(state: CatalogState, database: string, name: string): Table {
-  const table = databaseOf(state, database).tables.get(name);
+  return tableIn(databaseOf(state, database), name);
+}
+
+export function tableIn(database: Database, name: string): Table {
+  const table = database.tables.get(name);
   if (table === undefined) {
     throw entityNotFound('Table', name);
   }
