@@ -44,11 +44,14 @@ export interface SourceReader {
   readonly decode: Decode;
 }
 
-/** Downloads and decodes a source for its table. @throws KustoError */
-export async function readSource(reader: SourceReader, source: IngestionSource): Promise<Decoded> {
+/** Decodes the downloaded body of a source for its table. @throws KustoError */
+export async function decodeSource(
+  reader: SourceReader,
+  source: IngestionSource,
+  body: Uint8Array,
+): Promise<Decoded> {
   const table = requireTable(reader.catalog, source.database, source.table);
   const mapping = resolveMapping(reader.catalog, table, source.properties);
-  const body = await reader.blobs.read(source.blob);
   return reader.decode(body, {
     format: source.properties.format,
     schema: table.schema,

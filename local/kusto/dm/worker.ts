@@ -5,9 +5,10 @@ import { badData, transientFailure } from '../ingest/errors.js';
 import type { Decoded } from '../ingest/types.js';
 import { concatRows } from '../store/row-set.js';
 import type { Batch } from './batcher.js';
+import { contentOf } from './content.js';
 import { FIRST_RETRY_MS, MAX_ATTEMPTS, PARALLEL_DOWNLOADS } from './limits.js';
 import { exhausted, type Failure, failureOf } from './outcome.js';
-import { readSource, requireTable, type SourceReader } from './read-source.js';
+import { decodeSource, requireTable, type SourceReader } from './read-source.js';
 import type { Reporter } from './reporter.js';
 import { type IngestionSource, publicPath } from './source.js';
 
@@ -33,6 +34,16 @@ function sleep(clock: EngineClock, ms: number): Promise<void> {
   return new Promise((resolve) => {
     clock.after(ms, resolve);
   });
+}
+
+type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown };
+
+/** A failed download must not hide the fault that was asked for. */
+function outcomeOf<T>(work: Promise<T>): Promise<Outcome<T>> {
+  return work.then(
+    (value) => ({ ok: true, value }),
+    (error: unknown) => ({ ok: false, error }),
+  );
 }
 
 /** @throws KustoError for the faults that are errors */
@@ -94,11 +105,15 @@ export class BatchWorker {
     const { database, table, blob } = source;
     try {
       const place = `DataIngestPull ${database}.${table} ${publicPath(blob)}`;
-      const hit = this.parts.faults.check('operation', place);
+      const body = await outcomeOf(this.parts.blobs.read(blob));
+      const hit = this.parts.faults.check('operation', place, () =>
+        body.ok ? contentOf(body.value) : undefined,
+      );
       if (hit?.action === 'vanish' || hit?.action === 'hang') return undefined;
       if (hit?.action === 'slow') await sleep(this.parts.clock, hit.delayMs);
       if (hit !== undefined) throwFault(hit);
-      return { source, decoded: await readSource(this.parts, source), fault: hit?.action };
+      if (!body.ok) throw body.error;
+      return { source, decoded: await decodeSource(this.parts, source, body.value), fault: hit?.action };
     } catch (error) {
       await this.failed(source, failureOf(error), operationId);
       return undefined;

@@ -37,6 +37,8 @@ interface FaultStatus extends FaultRule {
   readonly matched: number;
   /** Times the rule fired. */
   readonly hits: number;
+  /** Description of what it fired on last. */
+  readonly lastHit?: string;
 }
 
 interface Entry {
@@ -46,6 +48,7 @@ interface Entry {
   readonly random: () => number;
   matched: number;
   hits: number;
+  lastHit?: string;
 }
 
 /** Faults by rule, deterministic: what a rule does depends on its seed and on the events it saw, nothing else. */
@@ -83,7 +86,10 @@ export class FaultEngine implements Faults {
   }
 
   list(): readonly FaultStatus[] {
-    return this.#entries.map(({ id, rule, matched, hits }) => ({ id, ...rule, matched, hits }));
+    return this.#entries.map(({ id, rule, matched, hits, lastHit }) => ({
+      ...{ id, ...rule, matched, hits },
+      ...(lastHit !== undefined && { lastHit }),
+    }));
   }
 
   /** Removes one rule, or all. @throws KustoError when there is no such rule. */
@@ -99,13 +105,23 @@ export class FaultEngine implements Faults {
     this.#entries.splice(at, 1);
   }
 
-  check(target: FaultTarget, description: string): FaultHit | undefined {
+  check(target: FaultTarget, description: string, content?: () => string | undefined): FaultHit | undefined {
+    let text: string | undefined;
+    let isRead = false;
+    const holds = (entry: Entry): boolean => {
+      if (!isRead) {
+        text = content?.();
+        isRead = true;
+      }
+      return text !== undefined && entry.matches(text);
+    };
     const fired = this.#entries.find(
-      (entry) => entry.rule.target === target && entry.matches(description) && fires(entry),
+      (entry) => entry.rule.target === target && (entry.matches(description) || holds(entry)) && fires(entry),
     );
     if (fired === undefined) {
       return undefined;
     }
+    fired.lastHit = description;
     const { action, delayMs = DEFAULT_DELAY_MS, code, message } = fired.rule;
     return { id: fired.id, action, delayMs, code, message };
   }

@@ -63,8 +63,12 @@ export interface Faults {
    * blob, queue, table: `METHOD /path` (without the SAS);
    * operation: `DataIngestPull database.table blob-URL-without-SAS` for queued ingestion, and for asynchronous commands
    * `Kind database command-text`, where `Kind` is the operation's name in `.show operations`.
+   * @param content What a rule's `match` is tried on when the description does not match it; asked for only then, at
+   * most once. Queued ingestion gives the blob's text, up to 64 MiB: inflated, as UTF-8. So
+   * `{"target":"operation","match":"record-17","action":"fail","code":"Stream_…"}` refuses, after it was queued, each
+   * blob that holds such a record.
    */
-  check(target: FaultTarget, description: string): FaultHit | undefined;
+  check(target: FaultTarget, description: string, content?: () => string | undefined): FaultHit | undefined;
 }
 
 /** The engine's clock. The real one plus whatever `advance` faults have added. */

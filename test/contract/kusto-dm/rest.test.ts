@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { eventually, type LocalKusto, startLocalKusto } from './local-kusto.js';
 
 let kusto: LocalKusto;
@@ -48,6 +49,21 @@ test('a tracked request is followed to its end, blob by blob', async () => {
   assert.equal(String(failed['url']).includes('sig='), false);
   assert.equal(await kusto.count('T'), 1);
   assert.equal((await settled(answer['ingestionOperationId']))['details'], undefined);
+});
+
+test('a fault refuses after queueing the blobs that hold a record, compressed or not', async () => {
+  const rule = { target: 'operation', match: 'poisoned', action: 'fail', code: 'Stream_Odd' };
+  await kusto.fault(rule);
+  const urls = [
+    await kusto.put('c1.csv', '11,fine\n'),
+    await kusto.put('c2.csv', '12,fine\n13,poisoned\n'),
+    await kusto.put('c3.csv.gz', gzipSync('14,poisoned\n')),
+  ];
+  const body = request(urls, { enableTracking: true, skipBatching: true });
+  const { body: answer } = await kusto.post('/v1/rest/ingestion/queued/Db/T', body);
+  const operation = await settled(answer['ingestionOperationId'], true);
+  const codes = (operation['details'] as Json[]).map((detail) => detail['errorCode'] || detail['status']);
+  assert.deepEqual(codes, ['Succeeded', 'Stream_Odd', 'Stream_Odd']);
 });
 
 test('without tracking there is no operation id', async () => {

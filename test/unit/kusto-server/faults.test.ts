@@ -20,8 +20,30 @@ test('rule fires as often as it says and counts what it saw', () => {
   assert.equal(faults.check('dm', 'Samples'), undefined);
   assert.deepEqual(faults.list()[0], {
     ...{ id, target: 'engine', match: 'Samples', action: 'throttle', times: 2 },
-    ...{ matched: 2, hits: 2 },
+    ...{ matched: 2, hits: 2, lastHit: 'POST /v1/rest/mgmt Samples .show' },
   });
+});
+
+test('match is tried on the content only where the description does not match, and read once', () => {
+  const { faults } = engineAt(0);
+  faults.add({ target: 'operation', match: 'bad.csv', action: 'vanish' });
+  faults.add({ target: 'operation', match: '/record-1[78]/', action: 'fail', code: 'Stream_Odd' });
+  faults.add({ target: 'operation', match: 'record-9', action: 'transient' });
+  let reads = 0;
+  const content = (text: string | undefined) => () => {
+    reads += 1;
+    return text;
+  };
+  const check = (name: string, text: string | undefined) =>
+    faults.check('operation', `DataIngestPull Db.T ${name}`, content(text))?.action;
+  assert.equal(check('bad.csv', 'record-17'), 'vanish');
+  assert.equal(reads, 0);
+  assert.equal(check('a.csv', 'x\nrecord-18\n'), 'fail');
+  assert.equal(check('a.csv', 'x\nrecord-9\n'), 'transient');
+  assert.equal(reads, 2);
+  assert.equal(check('a.csv', undefined), undefined);
+  assert.equal(faults.check('operation', 'TableDrop Db .drop'), undefined);
+  assert.equal(faults.list()[1]?.lastHit, 'DataIngestPull Db.T a.csv');
 });
 
 test('probability follows the seed alone', () => {
