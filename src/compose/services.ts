@@ -1,6 +1,7 @@
 import { createNetworkProbe } from '../checks/network.js';
 import { createReadiness, type Readiness } from '../checks/readiness.js';
 import { runChecks } from '../checks/run-checks.js';
+import { handlerDeadlineMs } from '../config/host-facts.js';
 import { defaultSource } from '../config/load-config.js';
 import type { Settings } from '../config/settings.js';
 import type { Config } from '../config/types.js';
@@ -35,8 +36,6 @@ export interface ServiceParts {
   readonly functionTimeoutMs: number;
 }
 
-/** Share of the function's time after which a handler gives up by itself. */
-const HANDLER_SHARE = 0.5;
 /** Settling rounds between two rounds of the reaper. */
 const ROUNDS_PER_REAP = 20;
 /** A staged blob without a row is an orphan after this. */
@@ -68,7 +67,7 @@ function openIngestion(records: Records, letters: DeadLetterStore) {
     ...records,
     sink,
     gate: createGate(config.maxInFlightBytes),
-    handlerDeadlineMs: records.functionTimeoutMs * HANDLER_SHARE,
+    handlerDeadlineMs: handlerDeadlineMs(records.functionTimeoutMs),
   });
   const fallback = defaultSource(HTTP_SOURCE, records.functionTimeoutMs);
   const bodyIngest = createBodyIngest({

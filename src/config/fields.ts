@@ -90,6 +90,16 @@ export function optionalSize(options: Omit<NumberOptions, 'default'>) {
     });
 }
 
+/** A duration whose default follows from something else, which `default` says in words. */
+export function derivedDuration(options: Omit<NumberOptions, 'default'> & { readonly default: string }) {
+  const { default: told, ...rest } = options;
+  const field = duration({ ...rest, default: 0 });
+  return field
+    .removeDefault()
+    .optional()
+    .meta({ ...field.meta(), description: options.doc, 'x-default': told });
+}
+
 export function flag(options: Required<FieldOptions<boolean>>) {
   return z
     .union([z.boolean(), z.enum(['true', 'false'])], {

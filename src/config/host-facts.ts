@@ -14,6 +14,16 @@ export interface HostFacts {
 /** The platform's default function timeout of plans that scale on demand. */
 const defaultTimeoutMs = 1_800_000;
 
+/** Longest call that handlers reckon with, where the platform allows longer ones or any. */
+const maxCallMs = 7_200_000;
+/** Share of a call's time after which a handler gives up by itself. */
+const handlerShare = 0.5;
+
+/** After this time a handler ends its waits, so that the platform never has to end them. */
+export function handlerDeadlineMs(functionTimeoutMs: number): number {
+  return Math.min(functionTimeoutMs, maxCallMs) * handlerShare;
+}
+
 function child(node: unknown, key: string): unknown {
   const found = Object.entries(node ?? {}).find(([name]) => name.toLowerCase() === key.toLowerCase());
   return found?.[1];

@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import { redact } from '../runtime/redact.js';
 import { deriveEndpoints } from './endpoints.js';
-import { type HostFacts, hostFactsOf } from './host-facts.js';
+import { type HostFacts, handlerDeadlineMs, hostFactsOf } from './host-facts.js';
 import { type Finding, findingsOf, unknownKeys } from './issues.js';
 import { pipelineSchemaTree } from './json-schema.js';
 import { configError, formatPath, type Mistake, type Path } from './mistakes.js';
@@ -176,7 +176,19 @@ function toSource(source: SourceInput, folder: string): SourceConfig {
   return { ...source, route: toRoute(source.route, folder) };
 }
 
-function toConfig(input: PipelineInput, account: StorageAccount, loaded: LoadInput): Config {
+/** Least of what `settle.graceMs` is by itself. */
+const leastDefaultGraceMs = 600_000;
+
+/** Above what a handler may hold a shipment, by the time that its last writes may take. */
+function defaultGraceMs(functionTimeoutMs: number): number {
+  return Math.max(leastDefaultGraceMs, handlerDeadlineMs(functionTimeoutMs) + 60_000);
+}
+
+function toConfig(
+  input: PipelineInput,
+  account: StorageAccount,
+  { functionTimeoutMs, ...loaded }: LoadInput & { readonly functionTimeoutMs: number },
+): Config {
   const { cluster, ingestUri, auth, trustedHosts, ...kusto } = input.kusto;
   const endpoints = deriveEndpoints(cluster, ingestUri, trustedHosts);
   if ('problem' in endpoints) {
@@ -193,6 +205,7 @@ function toConfig(input: PipelineInput, account: StorageAccount, loaded: LoadInp
       trustedHosts,
     },
     storage: { ...account, stagingContainer, ledgerTable },
+    settle: { ...input.settle, graceMs: input.settle.graceMs ?? defaultGraceMs(functionTimeoutMs) },
     sources: input.sources.map((source) => toSource(source, folder)),
   };
 }
@@ -249,7 +262,8 @@ export function checkConfig(loaded: LoadInput): CheckedConfig {
   if (mistakes.length > 0 || judged.input === undefined || judged.account === undefined) {
     return { mistakes, warnings: [] };
   }
-  const config = deepFreeze(toConfig(judged.input, judged.account, loaded));
+  const { functionTimeoutMs } = host;
+  const config = deepFreeze(toConfig(judged.input, judged.account, { ...loaded, functionTimeoutMs }));
   return { config, mistakes, warnings: [...configWarnings(config, host), ...literalSecrets(yaml.value)] };
 }
 

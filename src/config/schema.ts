@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { choice, count, duration, flag, size, text, textList } from './fields.js';
+import { choice, count, derivedDuration, duration, flag, size, text, textList } from './fields.js';
+import { handlerDeadlineMs } from './host-facts.js';
 import { kustoSchema } from './schema-kusto.js';
 import { routeSchema, targetPattern, underTimeout } from './schema-route.js';
 import { tableSchema } from './schema-table.js';
@@ -164,28 +165,47 @@ const deadLetterSchema = z
   .prefault({})
   .meta({ description: 'Where records go that cannot be delivered.' });
 
-const settleSchema = z
-  .object({
-    everyMs: duration({
-      doc: 'How often open shipments are asked for.',
-      default: 30_000,
-      min: 1000,
-      max: 3_600_000,
-    }),
-    settleTimeoutMs: duration({
-      doc: 'After this time without an answer a shipment is `unknown` and waits for an operator.',
-      default: 86_400_000,
-      min: 60_000,
-    }),
-    maxDepth: count({
-      doc: 'How often a refused blob is cut into 20 pieces to find the refused records.',
-      default: 6,
-      min: 1,
-      max: 8,
-    }),
-  })
-  .prefault({})
-  .meta({ description: 'How the fate of what was sent is found out.' });
+function settleSchema(functionTimeoutMs: number) {
+  const heldMs = handlerDeadlineMs(functionTimeoutMs);
+  return z
+    .object({
+      everyMs: duration({
+        doc: 'How often open shipments are asked for; a single one at first after half of it, later less often.',
+        default: 30_000,
+        min: 1000,
+        max: 3_600_000,
+      }),
+      settleTimeoutMs: duration({
+        doc: 'After this time without an answer a shipment is `unknown` and waits for an operator.',
+        default: 86_400_000,
+        min: 60_000,
+      }),
+      graceMs: derivedDuration({
+        doc:
+          'A shipment whose instance has gone silent between upload and call is sent after this time, and counted as a ' +
+          'possible duplicate; longer than half the function timeout, since until then a handler may still hold it.',
+        default: '10m, or half the function timeout and 1m when that is longer',
+        min: 10_000,
+        max: 86_400_000,
+      }),
+      maxDepth: count({
+        doc: 'How often a refused blob is cut into 20 pieces to find the refused records.',
+        default: 6,
+        min: 1,
+        max: 8,
+      }),
+    })
+    .superRefine(({ graceMs }, context) => {
+      if (graceMs !== undefined && graceMs <= heldMs) {
+        const message =
+          `${formatDuration(graceMs)} is not longer than a handler may hold a shipment, half the function timeout of ` +
+          `host.json; write more than ${formatDuration(heldMs)}`;
+        context.addIssue({ code: 'custom', path: ['graceMs'], message });
+      }
+    })
+    .prefault({})
+    .meta({ description: 'How the fate of what was sent is found out.' });
+}
 
 /** pipeline.yaml. The function timeout bounds every wait inside a function. */
 export function createPipelineSchema(functionTimeoutMs: number) {
@@ -200,7 +220,7 @@ export function createPipelineSchema(functionTimeoutMs: number) {
     }),
     http: httpSchema,
     deadLetter: deadLetterSchema,
-    settle: settleSchema,
+    settle: settleSchema(functionTimeoutMs),
     validate: flag({ doc: 'Run the start-up checks.', default: true }),
     logLevel: choice(['debug', 'info', 'warn', 'error'], {
       doc: 'Least severe log line that is written; the app setting LOG_LEVEL has precedence.',

@@ -213,6 +213,8 @@ export interface DeadLetterHub {
 export interface SettleConfig {
   readonly everyMs: number;
   readonly settleTimeoutMs: number;
+  /** A `staged` shipment that may be in somebody's hands is left alone for this long. */
+  readonly graceMs: number;
   /** Depth of the search for refused records: 20^depth pieces. Default 6. */
   readonly maxDepth: number;
 }

@@ -15,12 +15,16 @@ export interface SettleLimits {
   readonly maxCutsPerBlob: number;
   /** Times a blob is sent when the failure is a passing one. Default 5. */
   readonly maxAttempts: number;
-  /** A `staged` row that may be in somebody's hands is left alone for this long. Default 10 minutes. */
+  /** A `staged` row that may be in somebody's hands is left alone for this long. */
   readonly graceMs: number;
-  /** How long an instance may work on one shipment. Default 10 minutes. */
+  /** How long an instance may work on one shipment: the grace time. */
   readonly leaseMs: number;
-  /** First wait before a blob is sent again; it doubles. Default 30 s. */
+  /** First wait before a blob is sent again; it doubles. The interval of settling. */
   readonly resendBaseMs: number;
+  /** An operation without news is asked again after this, doubling up to `maxPollMs`. Half the interval. */
+  readonly firstPollMs: number;
+  /** Ten intervals. */
+  readonly maxPollMs: number;
   readonly maxShipmentsPerRun: number;
   readonly maxOperationsPerRun: number;
   /** Life of the links given to the service. */
@@ -29,7 +33,9 @@ export interface SettleLimits {
 
 /** Limits with their defaults; links outlive the time in which the service may read them. */
 export function settleLimits(config: {
+  readonly everyMs: number;
   readonly settleTimeoutMs: number;
+  readonly graceMs: number;
   readonly maxDepth: number;
 }): SettleLimits {
   return {
@@ -37,9 +43,11 @@ export function settleLimits(config: {
     maxDepth: config.maxDepth,
     maxCutsPerBlob: 200,
     maxAttempts: 5,
-    graceMs: 600_000,
-    leaseMs: 600_000,
-    resendBaseMs: 30_000,
+    graceMs: config.graceMs,
+    leaseMs: config.graceMs,
+    resendBaseMs: config.everyMs,
+    firstPollMs: config.everyMs / 2,
+    maxPollMs: config.everyMs * 10,
     maxShipmentsPerRun: 10_000,
     maxOperationsPerRun: 2_000,
     linkTtlMs: linkTtlMs(config.settleTimeoutMs),

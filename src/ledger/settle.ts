@@ -3,6 +3,7 @@ import { KfError } from '../runtime/errors.js';
 import { scrub } from '../runtime/scrub.js';
 import { isSplittable } from './blob-records.js';
 import type { Shipment } from './ports.js';
+import { logPossibleDuplicate } from './possible-duplicate.js';
 import { actionFor } from './service-codes.js';
 import { cutShipment } from './settle-cut.js';
 import { clear, deadLetterAll, finish } from './settle-finish.js';
@@ -10,9 +11,6 @@ import { guard } from './settle-guard.js';
 import { sendDue } from './settle-send.js';
 import type { SettleDeps, SettleRun, SettleSummary } from './settle-types.js';
 
-/** An operation without news is asked again after this, doubling up to the second. */
-const FIRST_POLL_MS = 15_000;
-const MAX_POLL_MS = 300_000;
 /** Operations asked for, and their shipments brought on, at a time: some hundred shipments a second. */
 const OPERATIONS_IN_FLIGHT = 16;
 const MAX_POLLS_REMEMBERED = 50_000;
@@ -153,7 +151,8 @@ async function pollOperations(
   const due = [...operations].slice(0, run.deps.limits.maxOperationsPerRun);
   await inParallel(due, async ([key, { ref, shipments }]) => {
     if (run.signal.aborted) return;
-    const waitMs = Math.min((polls.get(key)?.waitMs ?? FIRST_POLL_MS / 2) * 2, MAX_POLL_MS);
+    const { firstPollMs, maxPollMs } = run.deps.limits;
+    const waitMs = Math.min((polls.get(key)?.waitMs ?? firstPollMs / 2) * 2, maxPollMs);
     polls.set(key, { dueMs: now + waitMs, waitMs });
     await guard(run, ref.operationId, () => pollOperation(run, ref, shipments));
   });
@@ -204,6 +203,7 @@ async function applyStatus(run: SettleRun, shipment: Shipment, status: SourceSta
   }
   if (status.state === 'partiallySucceeded') {
     run.summary.possibleDuplicates += shipment.rows;
+    logPossibleDuplicate(run.deps.logger, shipment, 'partial');
     run.deps.metrics.add('kusto_functions.records.possible_duplicates', shipment.rows, {
       source: shipment.source,
     });

@@ -109,7 +109,10 @@ export function createWorld(options: WorldOptions = {}): World {
         operations,
         metrics,
         logger,
-        limits: { ...settleLimits({ settleTimeoutMs: 86_400_000, maxDepth: 6 }), ...options.limits },
+        limits: {
+          ...settleLimits({ everyMs: 30_000, settleTimeoutMs: 86_400_000, graceMs: 600_000, maxDepth: 6 }),
+          ...options.limits,
+        },
       }),
     };
   };

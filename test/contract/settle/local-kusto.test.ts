@@ -112,7 +112,7 @@ function open(queued: QueuedIngestion, name: string) {
     operations: createOperations({ table, clock: systemClock }),
     metrics,
     logger,
-    limits: settleLimits({ settleTimeoutMs: 86_400_000, maxDepth: 6 }),
+    limits: settleLimits({ everyMs: 30_000, settleTimeoutMs: 86_400_000, graceMs: 600_000, maxDepth: 6 }),
   });
   return {
     queuedSink,

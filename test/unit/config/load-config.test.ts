@@ -82,7 +82,9 @@ test('what is left out has its default', () => {
     [onError, route.delivery, route.staging, route.dynamicAllow],
     ['deadLetter', 'queued', 'own', []],
   );
-  assert.deepEqual(config.settle, { everyMs: 30_000, settleTimeoutMs: 86_400_000, maxDepth: 6 });
+  assert.deepEqual(config.settle, {
+    ...{ everyMs: 30_000, settleTimeoutMs: 86_400_000, graceMs: 960_000, maxDepth: 6 },
+  });
   assert.equal(config.http.maxBodyBytes, 5 * 2 ** 30);
   assert.equal(config.http.idempotencyMs, 30 * 86_400_000);
   assert.equal(config.kusto.resourceCacheMs, 7_200_000);

@@ -6,6 +6,19 @@ import { check, good, kustoPart, mistakesOf, settings, withRoute } from './fixtu
 const route = (lines: readonly string[]): string =>
   withRoute(lines.map((line) => `      ${line}`).join('\n'));
 
+test('a grace time within which a handler may still hold a shipment is refused', () => {
+  const yaml = (settle: string) => `${withRoute('      format: json')}settle: { ${settle} }\n`;
+  const host = hostFactsOf({ functionTimeout: '00:10:00' }, {});
+  assert.match(
+    mistakesOf(yaml('graceMs: 5m'), { host }).join(),
+    /settle\.graceMs: 5m is not longer .* write more than 5m/,
+  );
+  assert.equal(good(yaml('graceMs: 301s'), { host }).settle.graceMs, 301_000);
+  assert.equal(good(yaml('everyMs: 1s'), { host }).settle.graceMs, 600_000);
+  const endless = hostFactsOf({ functionTimeout: '-1' }, {});
+  assert.equal(good(yaml('everyMs: 1s'), { host: endless }).settle.graceMs, 3_660_000);
+});
+
 const refused: readonly [string, string[], RegExp][] = [
   [
     'streaming with tags',
