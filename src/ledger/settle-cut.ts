@@ -5,6 +5,7 @@ import { type BlobRecord, readBlobRecords } from './blob-records.js';
 import { dataBlobName, originsBlobName, pieceId } from './ids.js';
 import { encodeOrigins } from './origins.js';
 import type { Shipment } from './ports.js';
+import { rangesOfPlaces } from './ranges.js';
 import { clear } from './settle-finish.js';
 import type { SettleRun } from './settle-types.js';
 
@@ -131,10 +132,11 @@ async function writePiece(run: SettleRun, parent: Shipment, piece: Piece): Promi
   };
 }
 
-/** Without a sidecar the range is what tells each record's place, so it is narrowed to the piece. */
+/** The places of the piece's own records; without a sidecar the range is what tells them. */
 function rangesOf(parent: Shipment, piece: Piece): Shipment['ranges'] {
   const [range] = parent.ranges;
-  if (parent.originsBlob !== undefined || range === undefined) return parent.ranges;
+  if (parent.originsBlob !== undefined) return rangesOfPlaces(piece.records.map((record) => record.origin));
+  if (range === undefined) return parent.ranges;
   const firstSequenceNumber = range.firstSequenceNumber + piece.first;
   return [
     {

@@ -2,6 +2,7 @@ import { isAnswerLost } from '../kusto/classify.js';
 import type { IngestProperties, QueuedBlob } from '../kusto/ports.js';
 import { asKfError, KfError } from '../runtime/errors.js';
 import type { Shipment } from './ports.js';
+import { logPossibleDuplicate } from './possible-duplicate.js';
 import { guard } from './settle-guard.js';
 import type { SettleRun } from './settle-types.js';
 
@@ -112,7 +113,7 @@ async function claim(run: SettleRun, shipment: Shipment): Promise<Shipment> {
     metrics.add('kusto_functions.records.possible_duplicates', Math.max(1, shipment.rows), {
       source: shipment.source,
     });
-    logger.warn('shipment.sentAgain', { id: shipment.id, rows: shipment.rows });
+    logPossibleDuplicate(logger, shipment, 'silent');
   }
   return claimed;
 }

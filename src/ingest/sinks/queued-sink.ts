@@ -1,5 +1,6 @@
 import { isAnswerLost } from '../../kusto/classify.js';
 import type { OperationRef } from '../../kusto/ports.js';
+import { logPossibleDuplicate } from '../../ledger/possible-duplicate.js';
 import { asKfError, type KfError } from '../../runtime/errors.js';
 import type { Logger } from '../../runtime/log.js';
 import { blobBodies } from '../blob-body.js';
@@ -35,7 +36,9 @@ export function createQueuedSink(deps: QueuedSinkDeps): Sink {
       const failed = outcomes.filter((outcome) => 'error' in outcome);
       if (failed.length === outcomes.length && failed[0] !== undefined) {
         await rollBack(deps, staged);
-        if (failed.some(({ error }) => isAnswerLost(error))) remember(lost, batch);
+        const unsure = failed.filter(({ error }) => isAnswerLost(error));
+        if (unsure.length > 0) remember(lost, batch);
+        for (const each of unsure) logPossibleDuplicate(deps.logger, each.staged.shipment, 'answerLost');
         throw failed[0].error;
       }
       const before = lost.get(batch.id) ?? 0;
@@ -132,7 +135,10 @@ async function takeStock(deps: QueuedSinkDeps, outcomes: readonly Outcome[]): Pr
         updates.push(() => deps.ledger.update(staged.shipment, { unsent: true }));
     } else {
       const { operation } = outcome;
-      if (outcome.repeated) possibleDuplicates += staged.records.length;
+      if (outcome.repeated) {
+        possibleDuplicates += staged.records.length;
+        logPossibleDuplicate(deps.logger, staged.shipment, 'answerLost');
+      }
       if (operation !== undefined) {
         updates.push(() =>
           deps.ledger.update(staged.shipment, { state: 'queued', operation, updatedAtMs: deps.clock.now() }),

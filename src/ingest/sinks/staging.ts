@@ -4,6 +4,7 @@ import type { QueuedBlob } from '../../kusto/ports.js';
 import { dataBlobName, originsBlobName, shipmentId } from '../../ledger/ids.js';
 import { encodeOrigins, type Origin } from '../../ledger/origins.js';
 import type { Ledger, Shipment, SourceRange } from '../../ledger/ports.js';
+import { rangesOfPlaces } from '../../ledger/ranges.js';
 import type { Clock } from '../../runtime/clock.js';
 import { KfError } from '../../runtime/errors.js';
 import type { BlobStore } from '../../storage/ports.js';
@@ -118,23 +119,8 @@ async function enter(ledger: Ledger, shipment: Shipment): Promise<Shipment> {
 }
 
 /** First and last position of each partition. */
-function rangesOf(records: readonly EncodedRecord[]): SourceRange[] {
-  const ranges = new Map<string, { first: number; last: number }>();
-  for (const { envelope } of records) {
-    const { partition, sequenceNumber } = envelope.position;
-    const range = ranges.get(partition);
-    if (range === undefined) {
-      ranges.set(partition, { first: sequenceNumber, last: sequenceNumber });
-    } else {
-      range.first = Math.min(range.first, sequenceNumber);
-      range.last = Math.max(range.last, sequenceNumber);
-    }
-  }
-  return [...ranges].map(([partition, { first, last }]) => ({
-    partition,
-    firstSequenceNumber: first,
-    lastSequenceNumber: last,
-  }));
+export function rangesOf(records: readonly EncodedRecord[]): SourceRange[] {
+  return rangesOfPlaces(records.map(({ envelope }) => envelope.position));
 }
 
 /** One origin per record. The original body is kept where the blob holds something else for a whole body. */
