@@ -282,13 +282,20 @@ export function loadConfig(loaded: LoadInput): Config {
 
 /**
  * The defaults of a source as one that has no trigger: what HTTP bodies and letters of pipelines that are gone are
- * handled by. Database and table are named by whoever uses it.
+ * handled by. Waits are cut to what the function timeout allows. Database and table are named by whoever uses it.
  */
 export function defaultSource(name: string, functionTimeoutMs: number): SourceConfig {
-  const parsed = sourceSchema(functionTimeoutMs).parse({
+  const heldMs = handlerDeadlineMs(functionTimeoutMs);
+  const parsed = sourceSchema(Number.POSITIVE_INFINITY).parse({
     name,
     eventHub: { connection: 'NONE', name: 'none' },
     route: { database: 'none', table: 'none', format: 'json' },
   });
-  return deepFreeze(toSource(parsed, '.'));
+  const source = toSource(parsed, '.');
+  const { retry, route } = source;
+  return deepFreeze({
+    ...source,
+    retry: { ...retry, maxElapsedMs: Math.min(retry.maxElapsedMs, heldMs) },
+    route: { ...route, batch: { ...route.batch, maxAgeMs: Math.min(route.batch.maxAgeMs, heldMs) } },
+  });
 }

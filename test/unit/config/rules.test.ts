@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hostFactsOf } from '../../../src/config/host-facts.js';
+import { defaultSource } from '../../../src/config/load-config.js';
 import { check, good, kustoPart, mistakesOf, settings, withRoute } from './fixture.js';
 
 const route = (lines: readonly string[]): string =>
   withRoute(lines.map((line) => `      ${line}`).join('\n'));
+
+test('the defaults of bodies and lost pipelines fit every function timeout', () => {
+  const { retry, route } = defaultSource('http', 10_000);
+  assert.deepEqual([retry.maxElapsedMs, route.batch.maxAgeMs], [5_000, 5_000]);
+  assert.equal(defaultSource('http', Number.MAX_SAFE_INTEGER).retry.maxElapsedMs, 240_000);
+});
 
 test('a grace time within which a handler may still hold a shipment is refused', () => {
   const yaml = (settle: string) => `${withRoute('      format: json')}settle: { ${settle} }\n`;
