@@ -1,4 +1,6 @@
 import type { DataFormat } from '../config/types.js';
+import { rangesText } from '../ledger/possible-duplicate.js';
+import { rangesOfPlaces } from '../ledger/ranges.js';
 import { asKfError } from '../runtime/errors.js';
 import type { Batcher, Ticket } from './batcher.js';
 import { toDeadLetter } from './dead-letters.js';
@@ -176,9 +178,13 @@ async function firstFailure(work: readonly Promise<void>[]): Promise<void> {
   }
 }
 
-function giveUp(run: Run): void {
+function giveUp(run: Run, envelopes: readonly Envelope[]): void {
   const onTheirWay = run.tickets.reduce((sum, ticket) => sum + ticket.withdraw(), 0);
-  run.deps.telemetry.add('possibleDuplicates', onTheirWay);
+  if (onTheirWay === 0) return;
+  const { telemetry, logger, source } = run.deps;
+  telemetry.add('possibleDuplicates', onTheirWay);
+  const ranges = rangesText(rangesOfPlaces(envelopes.map(({ position }) => position)));
+  logger.warn('events.possibleDuplicate', { cause: 'held', source: source.name, rows: onTheirWay, ranges });
 }
 
 /**
@@ -209,7 +215,7 @@ export async function handleEnvelopes(
     }
     await orAbort(firstFailure(started), options.signal);
   } catch (error) {
-    giveUp(run);
+    giveUp(run, envelopes);
     throw asKfError(error, 'INTERNAL', `pipeline ${deps.source.name}`);
   }
   deps.telemetry.add('recordsIn', envelopes.length);

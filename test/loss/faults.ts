@@ -9,60 +9,73 @@ interface Rule {
   readonly seed?: number;
   readonly delayMs?: number;
   readonly code?: string;
-  readonly message?: string;
 }
 
 /** The service's code on poison; the letters must carry it. */
 export const poisonCode = 'Stream_DynamicPropertyBagTooLarge';
 
+/** Each fault must fire at least this often. */
+export const leastHits = 20;
+/** A fault that fires by chance is over after so many times. */
+const mostHits = 30;
+
 const submit = '/^POST .*ingestion\\/queued/';
 const status = '/^GET .*ingestion\\/queued/';
-const upload = '/^PUT .*staging.*/';
+const upload = '/^PUT .*\\/kusto-staging\\/data\\//';
+const ledgerWrite = '/^(POST|PUT|PATCH|DELETE) .*KustoLedger/';
+const ingestion = '/^DataIngestPull/';
 
-/** Rules by name; each but `poison` and `slowUpload` must fire at least `leastHits` times. */
-export const leastHits = 20;
+/** Longer than it takes to see that something is held and to kill its process. */
+const holdMs = 8_000;
 
+/** Holds the next upload, or the next call that hands over blobs. */
+export const holds = {
+  upload: { target: 'blob', match: upload, action: 'slow', delayMs: holdMs, times: 1 },
+  submit: { target: 'dm', match: submit, action: 'slow', delayMs: holdMs, times: 1 },
+} as const satisfies Record<string, Rule>;
+
+/** The rules of the chaos run by name; each must fire at least `leastHits` times. */
 export function rules(seed: number): Readonly<Record<string, Rule>> {
-  const rule = (order: number, facts: Rule): Rule => ({ ...facts, seed: seed * 100 + order });
+  const byChance = (order: number, probability: number, facts: Rule): Rule => ({
+    ...facts,
+    ...{ probability, times: mostHits, seed: seed * 100 + order },
+  });
   return {
     poison: { target: 'operation', match: 'poison-record', action: 'fail', code: poisonCode },
-    slowUpload: rule(1, { target: 'blob', match: upload, action: 'slow', delayMs: 150, probability: 0.3 }),
-    throttledSubmit: rule(2, {
-      target: 'dm',
-      match: submit,
-      action: 'throttle',
-      probability: 0.15,
-      times: 40,
+    throttledSubmit: byChance(1, 0.15, { target: 'dm', match: submit, action: 'throttle' }),
+    lostSubmit: byChance(2, 0.15, { target: 'dm', match: submit, action: 'loseAnswer' }),
+    failedSubmit: byChance(3, 0.15, { target: 'dm', match: submit, action: 'transient' }),
+    failedUpload: byChance(4, 0.1, { target: 'blob', match: upload, action: 'transient' }),
+    lostUpload: byChance(5, 0.06, { target: 'blob', match: upload, action: 'loseAnswer' }),
+    failedLedger: byChance(6, 0.03, { target: 'table', match: ledgerWrite, action: 'transient' }),
+    lostLedger: byChance(7, 0.03, { target: 'table', match: ledgerWrite, action: 'loseAnswer' }),
+    retriedByService: byChance(8, 0.1, { target: 'operation', match: ingestion, action: 'transient' }),
+    refusedForNow: byChance(9, 0.1, {
+      ...{ target: 'operation', match: ingestion, action: 'fail', code: 'Download_UnknownError' },
     }),
-    lostSubmit: rule(3, { target: 'dm', match: submit, action: 'loseAnswer', probability: 0.15, times: 40 }),
-    failedUpload: rule(4, {
-      target: 'blob',
-      match: upload,
-      action: 'transient',
-      probability: 0.15,
-      times: 40,
-    }),
-    refusedLater: rule(5, {
-      target: 'operation',
-      match: '/^DataIngestPull/',
-      action: 'transient',
-      code: 'General_InternalServerError',
-      probability: 0.15,
-      times: 40,
-    }),
-    failedStatus: rule(6, { target: 'dm', match: status, action: 'transient', probability: 0.1, times: 40 }),
+    failedStatus: byChance(10, 0.2, { target: 'dm', match: status, action: 'transient' }),
   };
 }
 
 export type Hits = Readonly<Record<string, number>>;
 
-/** Sets the rules on the local Kusto and reads how often each fired. */
-export function faultClient(kusto: Part<KustoReady>): {
+interface Status {
+  readonly id: string;
+  readonly hits: number;
+  readonly lastHit?: string;
+}
+
+/** Sets rules on the local Kusto and reads how often each fired. */
+export interface FaultClient {
   set(wanted: Readonly<Record<string, Rule>>): Promise<void>;
   hits(): Promise<Hits>;
-  clear(names: readonly string[]): Promise<void>;
+  /** Adds a rule of its own; `fired` tells what it fired on. */
+  once(rule: Rule): Promise<{ fired(): Promise<string | undefined>; remove(): Promise<void> }>;
+  /** Moves the clock of the local Kusto ahead. */
   advance(ms: number): Promise<void>;
-} {
+}
+
+export function faultClient(kusto: Part<KustoReady>): FaultClient {
   const address = new URL('/faults', kusto.ready.admin);
   const ids = new Map<string, string>();
   const post = async (rule: Rule): Promise<string> => {
@@ -72,6 +85,10 @@ export function faultClient(kusto: Part<KustoReady>): {
     }
     return ((await answer.json()) as { id: string }).id;
   };
+  const list = async (): Promise<readonly Status[]> => (await (await fetch(address)).json()) as Status[];
+  const remove = async (id: string): Promise<void> => {
+    await fetch(new URL(`/faults/${id}`, address), { method: 'DELETE' });
+  };
   return {
     set: async (wanted) => {
       for (const [name, rule] of Object.entries(wanted)) {
@@ -79,20 +96,21 @@ export function faultClient(kusto: Part<KustoReady>): {
       }
     },
     hits: async () => {
-      const list = (await (await fetch(address)).json()) as
-        | { faults: { id: string; hits: number }[] }
-        | { id: string; hits: number }[];
-      const faults = Array.isArray(list) ? list : list.faults;
-      const byId = new Map(faults.map((fault) => [fault.id, fault.hits]));
+      const byId = new Map((await list()).map((fault) => [fault.id, fault.hits]));
       return Object.fromEntries([...ids].map(([name, id]) => [name, byId.get(id) ?? 0]));
     },
-    clear: async (names) => {
-      for (const name of names) {
-        await fetch(new URL(`/faults/${ids.get(name)}`, kusto.ready.admin), { method: 'DELETE' });
-      }
+    once: async (rule) => {
+      const id = await post(rule);
+      return {
+        fired: async () => (await list()).find((fault) => fault.id === id)?.lastHit,
+        remove: () => remove(id),
+      };
     },
     advance: async (ms) => {
-      await post({ target: 'clock', action: 'advance', delayMs: ms, times: 1 });
+      await remove(await post({ target: 'clock', action: 'advance', delayMs: ms }));
     },
   };
 }
+
+/** Within this time of having fired, a hold still holds. */
+export const surelyHeldMs = holdMs - 500;

@@ -1,5 +1,6 @@
 import { seeded, suiteOptions } from '../helpers/args.js';
-import { runScenario, type Scenario, type ScenarioResult } from './scenario.js';
+import { runScenario, type ScenarioResult } from './scenario.js';
+import type { Scenario } from './verdict.js';
 
 /**
  * `npm run test:loss`: no record is lost while processes are killed and the service fails.
@@ -13,8 +14,10 @@ const options = suiteOptions('test:loss', {
 });
 const events = Number(options.values.events ?? 200_000);
 const wanted = options.values.scenario;
+const startedMs = Date.now();
 const say = (line: string): void => {
-  (options.json ? console.error : console.log)(line);
+  const second = String(Math.round((Date.now() - startedMs) / 1000)).padStart(4);
+  (options.json ? console.error : console.log)(`${second} s  ${line}`);
 };
 
 const results: ScenarioResult[] = [];
@@ -32,7 +35,8 @@ for (const scenario of scenarios.filter((name) => wanted === undefined || name =
   say(
     `${scenario}: accepted ${result.accepted}, stored ${result.stored}, dead letters ${result.deadLettered}, ` +
       `lost ${result.lost}, duplicated ${result.duplicated} (possible ${result.possibleDuplicates}), ` +
-      `kills ${result.kills} (${result.killsDuringFlush} during a flush), ${Math.round(result.elapsedMs / 1000)} s`,
+      `kills ${result.kills} (${result.killsDuringFlush} during a flush), hand-overs ${result.handOvers}, ` +
+      `${Math.round(result.elapsedMs / 1000)} s`,
   );
   for (const broken of result.broken) {
     say(`${scenario}: BROKEN ${broken}`);

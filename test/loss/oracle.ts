@@ -9,7 +9,9 @@ export interface Observation {
   readonly accepted: ReadonlySet<Key>;
   /** Records that the service is told to refuse. */
   readonly poison: ReadonlySet<Key>;
-  /** Every row of the table, repeats included; `null` hash when the content differs from what was sent. */
+  /** Code with which it refuses them. */
+  readonly poisonCode: string;
+  /** Every row of the table, repeats included; not intact when its content differs from what was sent. */
   readonly rows: readonly { readonly key: Key; readonly intact: boolean }[];
   readonly letters: readonly { readonly key: Key; readonly serviceCode: string | undefined }[];
 }
@@ -25,7 +27,7 @@ export interface Verdict {
   readonly corrupted: readonly Key[];
   /** Rows or letters nobody sent. */
   readonly foreign: readonly Key[];
-  /** Poison that reached the table, or whose letter lacks the service's code. */
+  /** Poison that reached the table, or without a letter, or one of whose letters lacks the service's code. */
   readonly poisonMistreated: readonly Key[];
 }
 
@@ -39,7 +41,12 @@ export function judge(observed: Observation): Verdict {
       corrupted.push(key);
     }
   }
-  const letters = new Map(observed.letters.map((letter) => [letter.key, letter]));
+  const letters = new Map<Key, Set<string | undefined>>();
+  for (const { key, serviceCode } of observed.letters) {
+    letters.set(key, (letters.get(key) ?? new Set()).add(serviceCode));
+  }
+  const isRefused = (codes: Set<string | undefined> | undefined): boolean =>
+    codes?.size === 1 && codes.has(observed.poisonCode);
   const accepted = [...observed.accepted];
   const known = (key: Key): boolean => observed.accepted.has(key);
   return {
@@ -51,7 +58,7 @@ export function judge(observed: Observation): Verdict {
     corrupted,
     foreign: [...copies.keys(), ...letters.keys()].filter((key) => !known(key)),
     poisonMistreated: [...observed.poison].filter(
-      (key) => known(key) && (copies.has(key) || !letters.get(key)?.serviceCode),
+      (key) => known(key) && (copies.has(key) || !isRefused(letters.get(key))),
     ),
   };
 }

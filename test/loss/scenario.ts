@@ -1,13 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { kustoCommand, type Stack, startStack, until } from '../helpers/stack.js';
-import { faultClient, type Hits, leastHits, rules } from './faults.js';
-import { hostStatus, type Kill, killWorker, readCheckpoints, replaceHost } from './kills.js';
-import { distinctRows, observe, openShipments, readLetters } from './observe.js';
-import { judge, type Verdict } from './oracle.js';
-import { batchingPolicy, createTable, pipeline } from './pipeline.js';
+import { explain, interruptionWindows, loggedWindows, type Window } from './explain.js';
+import { type FaultClient, faultClient, type Hits, rules } from './faults.js';
+import { createKiller, type Kill, type KillPlan } from './kills.js';
+import { observe, openShipments } from './observe.js';
+import { judge } from './oracle.js';
+import * as app from './pipeline.js';
+import {
+  createPositionReader,
+  type HandOver,
+  type PartitionState,
+  totalOf,
+  watchOwners,
+} from './positions.js';
 import { produce, type Sent } from './records.js';
-
-export type Scenario = 'chaos' | 'clean' | 'two-hosts';
+import { brokenPromises, type Scenario, wantedKills } from './verdict.js';
 
 export interface ScenarioOptions {
   readonly scenario: Scenario;
@@ -26,51 +33,82 @@ export interface ScenarioResult {
   readonly lost: number;
   readonly duplicated: number;
   readonly possibleDuplicates: number;
+  readonly duplicatedByCause: Readonly<Record<string, number>>;
   readonly kills: number;
   readonly killsDuringFlush: number;
+  readonly handOvers: number;
   readonly faultsFired: Hits;
   readonly elapsedMs: number;
   readonly broken: readonly string[];
 }
 
-/** Kills of the chaos run, and how many of them must fall into a flush. */
-const wantedKills = 12;
-const leastKillsDuringFlush = 5;
-/** Longest wait for all work to end once the last fault is over. */
-const drainTimeoutMs = 6 * 60_000;
-/** Events per invocation: small, so that there are enough calls for every fault. */
-const batchSize = 250;
-const hub = 'events';
+/** Longest wait for the next part of the events, and for all work to end. */
+const progressTimeoutMs = 120_000;
+/** Of each host's log, when a scenario cannot be brought to its end. */
+const shownLines = 30;
+const drainTimeoutMs = 240_000;
+/** Pace at which the local Kusto's clock is moved ahead, and by how much: above its batching time. */
+const tickMs = 1_000;
+const aheadMs = 11_000;
+
+interface Run {
+  readonly options: ScenarioOptions;
+  readonly stack: Stack;
+  readonly faults: FaultClient;
+  readonly read: () => Promise<PartitionState>;
+  /** Lines of hosts that are gone. */
+  readonly logs: string[][];
+}
+
+interface Disturbance {
+  readonly kills: readonly Kill[];
+  readonly handOvers: readonly HandOver[];
+  readonly owners: readonly number[];
+}
 
 export async function runScenario(options: ScenarioOptions): Promise<ScenarioResult> {
-  const startedAt = Date.now();
+  const startedMs = Date.now();
   const run = randomUUID().slice(0, 8);
   const stack = await start(options);
   try {
-    await kustoCommand(stack, 'Loss', createTable);
-    await kustoCommand(stack, 'Loss', batchingPolicy);
-    const faults = faultClient(stack.kusto);
-    const wanted = rules(options.seed);
-    await faults.set(options.scenario === 'clean' ? {} : pick(wanted, options.scenario));
-    for (let index = 0; index < (options.scenario === 'two-hosts' ? 2 : 1); index++) {
-      await stack.startHost();
-    }
+    const { scenario } = options;
     const connectionString = stack.hubs?.ready.connectionString as string;
-    const sending = produce({ ...options, connectionString, hub, run });
-    const disturbed = disturb(stack, faults, options);
-    const [sent, kills] = await Promise.all([sending, disturbed]);
-    await drain(stack, sent, faults, options);
+    const withPoison = scenario === 'chaos';
+    const sent = await produce({ ...options, connectionString, hub: app.hub, run, withPoison });
+    options.say(`  ${sent.accepted.size} events accepted`);
+    const faults = faultClient(stack.kusto);
+    await faults.set(scenario === 'chaos' ? rules(options.seed) : {});
+    const read = createPositionReader(stack.azurite.connectionString);
+    const parts: Run = { options, stack, faults, read, logs: [] };
+    await startHosts(parts);
+    const disturbance = await disturb(parts);
+    await drain(parts, sent);
     const verdict = judge(await observe(stack, run, sent));
+    const causes = windowsOf(parts, disturbance);
+    const explanation = explain(verdict.duplicated, causes, sent.accepted);
     const hits = await faults.hits();
-    return conclude({
-      options,
-      sent,
-      verdict,
-      kills,
-      hits,
-      logs: logsOf(stack),
-      elapsedMs: Date.now() - startedAt,
-    });
+    const facts = { scenario, accepted: sent.accepted.size, ...disturbance, hits };
+    const ending = { ...facts, wantedEvents: options.events, poison: sent.poison.size, verdict, explanation };
+    return {
+      scenario,
+      accepted: sent.accepted.size,
+      stored: verdict.stored,
+      deadLettered: verdict.deadLettered,
+      lost: verdict.lost.length,
+      duplicated: verdict.duplicated.length,
+      possibleDuplicates: explanation.possible,
+      duplicatedByCause: explanation.byCause,
+      kills: disturbance.kills.length,
+      killsDuringFlush: disturbance.kills.filter(({ during }) => during !== undefined).length,
+      handOvers: disturbance.handOvers.length,
+      faultsFired: hits,
+      elapsedMs: Date.now() - startedMs,
+      broken: brokenPromises(ending),
+    };
+  } catch (error) {
+    const lines = stack.hosts.flatMap((host) => host.log.slice(-shownLines));
+    options.say(`  last lines of the hosts:\n${lines.join('\n')}`);
+    throw error;
   } finally {
     await stack.stop();
   }
@@ -78,186 +116,138 @@ export async function runScenario(options: ScenarioOptions): Promise<ScenarioRes
 
 async function start(options: ScenarioOptions): Promise<Stack> {
   const stack = await startStack({
-    pipeline,
-    hubs: `${hub}:${options.partitions}`,
-    eventHubs: { maxEventBatchSize: batchSize, prefetchCount: batchSize * 3 },
-    kustoArgs: ['--databases', 'Loss'],
+    pipeline: app.pipeline,
+    files: { 'host.json': app.hostJson },
+    hubs: `${app.hub}:${options.partitions}`,
+    kustoArgs: ['--databases', app.database],
     hosts: 0,
   });
   // The app's storage is reached through the proxy that applies storage faults.
   const { blob, queue, table } = stack.kusto.ready;
   const account = /AccountName=[^;]+;AccountKey=[^;]+/.exec(stack.azurite.connectionString)?.[0];
-  stack.settings.STAGING = `DefaultEndpointsProtocol=http;${account};BlobEndpoint=${blob};QueueEndpoint=${queue};TableEndpoint=${table};`;
+  stack.settings['STAGING'] =
+    `DefaultEndpointsProtocol=http;${account};BlobEndpoint=${blob};QueueEndpoint=${queue};TableEndpoint=${table};`;
+  await kustoCommand(stack, app.database, app.createTable);
+  await kustoCommand(stack, app.database, app.batchingPolicy);
   return stack;
 }
 
-function pick(wanted: ReturnType<typeof rules>, scenario: Scenario): ReturnType<typeof rules> {
-  return scenario === 'chaos' ? wanted : { slowUpload: wanted.slowUpload as (typeof wanted)[string] };
+async function startHosts({ stack, options, logs }: Run): Promise<void> {
+  const starting = [stack.startHost(), ...(options.scenario === 'two-hosts' ? [stack.startHost()] : [])];
+  for (const host of await Promise.all(starting)) {
+    logs.push(host.log);
+  }
 }
 
-type FaultClient = ReturnType<typeof faultClient>;
+/** Waits until this share of the events is past its checkpoint; moves the clock of the local Kusto meanwhile. */
+async function progress(run: Run, share: number): Promise<void> {
+  const { options, faults, read } = run;
+  const wanted = options.events * share;
+  await every(tickMs, progressTimeoutMs, async () => {
+    await faults.advance(aheadMs);
+    const done = totalOf((await read()).next);
+    return { done: done >= wanted, told: `${done} of ${options.events} events past their checkpoint` };
+  });
+}
 
-/** Kills while the events flow: half of them just after an upload was held up, hence in a flush. */
-async function disturb(stack: Stack, faults: FaultClient, options: ScenarioOptions): Promise<Kill[]> {
+/** Kills of all kinds, spread over the events: every fourth of the host, most while a flush is held. */
+function planOf(index: number, random: () => number): KillPlan {
+  const during = index % 3 === 2 ? undefined : random() < 0.5 ? ('upload' as const) : ('submit' as const);
+  return { what: index % 4 === 3 ? 'host' : 'worker', during };
+}
+
+async function disturb(run: Run): Promise<Disturbance> {
+  const { scenario } = run.options;
+  if (scenario === 'two-hosts') {
+    return stopAndStart(run);
+  }
+  return { kills: scenario === 'chaos' ? await killAll(run) : [], handOvers: [], owners: [] };
+}
+
+async function killAll(run: Run): Promise<Kill[]> {
+  const { options, stack, logs } = run;
+  const killer = createKiller(run);
   const kills: Kill[] = [];
-  if (options.scenario === 'clean') {
-    return kills;
-  }
-  if (options.scenario === 'two-hosts') {
-    await until(
-      () => distinctRowsOrZero(stack),
-      (rows) => rows > 0,
-      drainTimeoutMs,
-    );
-    kills.push(await note(stack, 'stop', false));
-    await stack.hosts[1]?.child.stop();
-    stack.hosts.splice(1, 1);
-    await stack.startHost();
-    return kills;
-  }
   while (kills.length < wantedKills) {
-    const duringFlush = await flushBegins(stack, faults);
-    const what = options.random() < 0.7 ? 'worker' : 'host';
-    kills.push(await note(stack, what, duringFlush));
-    await (what === 'worker' ? killWorker(stack) : replaceHost(stack));
-    options.say(`  kill ${kills.length}: ${what}${duringFlush ? ' during a flush' : ''}`);
-    await until(
-      () => hostStatus(stack),
-      (status) => status.state === 'Running',
-      60_000,
-    );
+    await progress(run, (kills.length + 0.5) / (wantedKills + 1));
+    const kill = await killer.kill(planOf(kills.length, options.random));
+    kills.push(kill);
+    logs.push(...stack.hosts.map((host) => host.log).filter((log) => !logs.includes(log)));
+    const during = kill.during === undefined ? '' : ` during a flush (${kill.during})`;
+    options.say(`  kill ${kills.length}: ${kill.what}${during} at ${totalOf(kill.before)} events`);
   }
   return kills;
 }
 
-async function distinctRowsOrZero(stack: Stack): Promise<number> {
-  return distinctRows(stack).catch(() => 0);
-}
-
-async function note(stack: Stack, what: Kill['what'], duringFlush: boolean): Promise<Kill> {
-  const nextByPartition = await readCheckpoints(stack.azurite.connectionString);
-  return { what, duringFlush, nextByPartition };
-}
-
-/** Waits until an upload was held up just now; false when no flush began in time. */
-async function flushBegins(_stack: Stack, faults: FaultClient): Promise<boolean> {
-  const before = (await faults.hits()).slowUpload ?? 0;
-  try {
+/** Two hosts share the partitions; one is stopped, and later started again. */
+async function stopAndStart(run: Run): Promise<Disturbance> {
+  const { stack, options, logs } = run;
+  const watch = watchOwners(run.read);
+  const owners: number[] = [];
+  const owned = async (wanted: number): Promise<void> => {
     await until(
-      () => faults.hits(),
-      (hits) => (hits.slowUpload ?? 0) > before,
-      5_000,
-    );
-    return true;
-  } catch {
-    return false;
-  }
+      async () => watch.owners(),
+      (count) => count === wanted,
+      progressTimeoutMs,
+    ).catch(() => undefined);
+    owners.push(watch.owners());
+    options.say(`  ${watch.owners()} hosts own partitions`);
+  };
+  await progress(run, 0.1);
+  await owned(2);
+  await stack.hosts[1]?.child.stop();
+  stack.hosts.splice(1, 1);
+  await owned(1);
+  await progress(run, 0.3);
+  logs.push((await stack.startHost()).log);
+  await owned(2);
+  await progress(run, 1);
+  return { kills: [], handOvers: await watch.stop(), owners };
 }
 
-/** Lets all work end: every record seen, every shipment settled. */
-async function drain(stack: Stack, sent: Sent, faults: FaultClient, options: ScenarioOptions): Promise<void> {
-  let shownAt = 0;
-  await until(
-    async () => {
-      await faults.advance(15_000);
-      const [rows, letters, open] = await Promise.all([
-        distinctRows(stack),
-        readLetters(stack),
-        openShipments(stack),
-      ]);
-      if (Date.now() - shownAt > 10_000) {
-        shownAt = Date.now();
-        options.say(
-          `  ${rows} of ${sent.accepted.size} in the table, ${letters.length} dead letters, ${open} shipments open`,
-        );
-      }
-      return { seen: rows + letters.length, open };
-    },
-    ({ seen, open }) => seen >= sent.accepted.size && open === 0,
-    drainTimeoutMs,
-  );
-}
-
-function logsOf(stack: Stack): string[] {
-  return stack.hosts.flatMap((host) => host.log);
-}
-
-interface Ending {
-  readonly options: ScenarioOptions;
-  readonly sent: Sent;
-  readonly verdict: Verdict;
-  readonly kills: readonly Kill[];
-  readonly hits: Hits;
-  readonly logs: readonly string[];
-  readonly elapsedMs: number;
-}
-
-/** Could a kill explain this repeat? Only what was past the checkpoint and within one batch of it was in flight. */
-function inFlightAtAKill(key: string, kills: readonly Kill[]): boolean {
-  const [partition, n] = key.split('/').map(Number) as [number, number];
-  return kills.some((kill) => {
-    const next = kill.nextByPartition.get(partition) ?? 0;
-    return n >= next - batchSize && n < next + 2 * batchSize;
+/** Lets all work end: every event past its checkpoint, every shipment settled. */
+async function drain(run: Run, sent: Sent): Promise<void> {
+  const { stack, options, faults } = run;
+  await progress(run, sent.accepted.size / options.events);
+  let shownMs = 0;
+  await every(tickMs, drainTimeoutMs, async () => {
+    await faults.advance(aheadMs);
+    const open = await openShipments(stack);
+    const told = `open shipments ${JSON.stringify(open)}`;
+    if (Date.now() - shownMs > 10_000) {
+      shownMs = Date.now();
+      options.say(`  ${told}`);
+    }
+    return { done: Object.keys(open).length === 0, told };
   });
 }
 
-function conclude(ending: Ending): ScenarioResult {
-  const { options, sent, verdict, kills, hits } = ending;
-  const unexplained = verdict.duplicated.filter((key) => !inFlightAtAKill(key, kills));
-  const lostAnswers = hits.lostSubmit ?? 0;
-  const broken: string[] = [];
-  const demand = (holds: boolean, text: string): void => {
-    if (!holds) {
-      broken.push(text);
+async function every(
+  paceMs: number,
+  timeoutMs: number,
+  ask: () => Promise<{ readonly done: boolean; readonly told: string }>,
+): Promise<void> {
+  const endMs = Date.now() + timeoutMs;
+  for (;;) {
+    const { done, told } = await ask();
+    if (done) {
+      return;
     }
-  };
-  demand(sent.accepted.size >= options.events, `vacuous: only ${sent.accepted.size} events were accepted`);
-  demand(
-    verdict.lost.length === 0,
-    `${verdict.lost.length} lost, such as ${verdict.lost.slice(0, 5).join(' ')}`,
-  );
-  demand(verdict.corrupted.length === 0, `${verdict.corrupted.length} rows differ from what was sent`);
-  demand(verdict.foreign.length === 0, `${verdict.foreign.length} rows nobody sent`);
-  demand(verdict.both.length === 0, `${verdict.both.length} both stored and dead-lettered`);
-  if (options.scenario === 'chaos') {
-    demand(
-      verdict.poisonMistreated.length === 0,
-      `${verdict.poisonMistreated.length} poison records mistreated`,
-    );
-    demand(
-      verdict.deadLettered === sent.poison.size,
-      `${verdict.deadLettered} letters for ${sent.poison.size} poison`,
-    );
-    demand(lostAnswers > 0 || unexplained.length === 0, `${unexplained.length} repeats without a cause`);
-    demand(kills.length >= 10, `vacuous: ${kills.length} kills`);
-    const during = kills.filter((kill) => kill.duringFlush).length;
-    demand(during >= leastKillsDuringFlush, `vacuous: ${during} kills during a flush`);
-    for (const [name, count] of Object.entries(hits)) {
-      demand(name === 'slowUpload' || count >= leastHits, `vacuous: fault ${name} fired ${count} times`);
+    if (Date.now() > endMs) {
+      throw new Error(`not reached in ${timeoutMs} ms: ${told}`);
     }
-  } else {
-    const allowed = options.scenario === 'clean' ? [] : verdict.duplicated;
-    demand(
-      verdict.duplicated.length === allowed.length,
-      `${verdict.duplicated.length} duplicated without a fault`,
-    );
-    demand(
-      options.scenario !== 'two-hosts' || unexplained.length === 0,
-      `${unexplained.length} repeats without a cause`,
-    );
+    await new Promise((resolve) => setTimeout(resolve, paceMs));
   }
-  return {
-    scenario: options.scenario,
-    accepted: sent.accepted.size,
-    stored: verdict.stored,
-    deadLettered: verdict.deadLettered,
-    lost: verdict.lost.length,
-    duplicated: verdict.duplicated.length,
-    possibleDuplicates: unexplained.length,
-    kills: kills.length,
-    killsDuringFlush: kills.filter((kill) => kill.duringFlush).length,
-    faultsFired: hits,
-    elapsedMs: ending.elapsedMs,
-    broken,
-  };
+}
+
+function windowsOf(run: Run, { kills, handOvers }: Disturbance): Window[] {
+  const { partitions } = run.options;
+  return [
+    ...kills.flatMap((kill) => interruptionWindows(kill, partitions, app.batchSize)),
+    ...handOvers.map(({ partition, before, after }) => {
+      const last = Math.max(before, after) + app.batchSize - 1;
+      return { cause: 'handOver', partition, first: before, last };
+    }),
+    ...loggedWindows(run.logs.flat()),
+  ];
 }
