@@ -46,6 +46,19 @@ test('refused records are found by cutting and become dead letters with original
   assert.ok(world.service.submits.slice(1).every(({ properties }) => properties.skipBatching === true));
 });
 
+test('a piece of a refused blob names the places of its own records', async () => {
+  const world = createWorld({ judge: refuse([7]) });
+  const { sink, settler } = world.start();
+  await sink.deliver(jsonBatch('b1', 100), signal);
+  world.service.work();
+  await settler.run(signal);
+  const places = (await world.shipments()).map(({ ranges }) => ranges[0]?.firstSequenceNumber);
+  assert.deepEqual(
+    places.sort((a = 0, b = 0) => a - b),
+    Array.from({ length: 20 }, (_, piece) => piece * 5),
+  );
+});
+
 test('a transient failure is sent again, with a wait, a bounded number of times', async () => {
   let left = 2;
   const world = createWorld({
@@ -119,7 +132,11 @@ test('a service that stays silent leads to an alert, and the operator decides', 
     await world.drain();
     assert.deepEqual(await world.shipments(), []);
     if (verb === 'deadLetterShipment') assert.equal((await world.letters()).length, 3);
-    else assert.ok((world.counters.get('kusto_functions.records.possible_duplicates') ?? 0) >= 3);
+    else {
+      assert.ok((world.counters.get('kusto_functions.records.possible_duplicates') ?? 0) >= 3);
+      const line = world.logs.find((one) => one.startsWith('shipment.possibleDuplicate')) ?? '';
+      assert.match(line, new RegExp(`"cause":"silent","id":"${shipment?.id}".*"rows":3,"ranges":"0:0-2"`));
+    }
     await assert.rejects(settler[verb]('00000000-0000-8000-8000-000000000000'), { code: 'NOT_FOUND' });
   }
 });

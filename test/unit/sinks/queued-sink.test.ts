@@ -7,6 +7,15 @@ import { CANARY_SIGNATURE } from '../../helpers/memory-stores.js';
 
 const signal = new AbortController().signal;
 
+/** Cause, rows and ranges of each possible duplicate in the log. */
+function possibleDuplicates(logs: readonly string[]): string {
+  return logs
+    .filter((line) => line.startsWith('shipment.possibleDuplicate '))
+    .map((line) => JSON.parse(line.slice(line.indexOf('{'))) as Record<string, unknown>)
+    .map(({ cause, rows, ranges }) => `${cause} ${rows} ${ranges}`)
+    .join();
+}
+
 test('a batch becomes one gzipped blob, one row and one call, and is gone when the service has it', async () => {
   const world = createWorld();
   const delivery = await world.start().sink.deliver(jsonBatch('b1', 3), signal);
@@ -30,6 +39,7 @@ test('a call whose answer is lost is repeated once and counted', async () => {
   const delivery = await world.start().sink.deliver(jsonBatch('b1', 3), signal);
   assert.equal(delivery.possibleDuplicates, 3);
   assert.equal(calls, 2);
+  assert.equal(possibleDuplicates(world.logs), 'answerLost 3 0:0-2');
 });
 
 test('a batch that the service did not take leaves neither blob nor row', async () => {
@@ -50,6 +60,7 @@ test('the same batch tried again after a lost answer counts its records as possi
   const { sink } = world.start();
   const batch = jsonBatch('b1', 3);
   await assert.rejects(sink.deliver(batch, signal), { code: 'KUSTO_TRANSIENT' });
+  assert.equal(possibleDuplicates(world.logs), 'answerLost 3 0:0-2');
   assert.equal((await sink.deliver(batch, signal)).possibleDuplicates, 3);
 });
 
