@@ -133,7 +133,7 @@ const routeShape = z.object({
   }),
   maxInflatedBytes: size({
     doc: 'Largest body after inflation.',
-    default: 256 * MiB,
+    default: 64 * MiB,
     min: KiB,
     max: 4 * GiB,
   }),

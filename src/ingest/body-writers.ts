@@ -74,16 +74,23 @@ class BadRecords {
   readonly letters: DeadLetter[] = [];
   #bytes = 0;
 
-  add(letter: DeadLetter): void {
-    this.letters.push(letter);
-    this.#bytes += letter.body.byteLength;
-    if (this.letters.length > MAX_BAD_RECORDS || this.#bytes > MAX_BAD_BYTES) {
-      const { code, message, index } = this.letters[0] as DeadLetter;
+  #first: { readonly error: KfError; readonly index: number } | undefined;
+
+  /** Makes the letter only when there is room for it. */
+  add(
+    bad: { readonly error: KfError; readonly index: number; readonly bytes: number },
+    make: () => DeadLetter,
+  ): void {
+    this.#first ??= bad;
+    this.#bytes += bad.bytes;
+    if (this.letters.length >= MAX_BAD_RECORDS || this.#bytes > MAX_BAD_BYTES) {
+      const { error, index } = this.#first;
       throw new KfError(
-        code as KfError['code'],
-        `${message} (record ${index}); more than ${MAX_BAD_RECORDS} records or ${MAX_BAD_BYTES} bytes of the body are bad, so nothing of it was taken`,
+        error.code,
+        `${error.message} (record ${index}); more than ${MAX_BAD_RECORDS} records or ${MAX_BAD_BYTES} bytes of the body are bad, so nothing of it was taken`,
       );
     }
+    this.letters.push(make());
   }
 }
 
@@ -108,7 +115,8 @@ export const writeTextBody: WriteBody = async (body, options) => {
       if (error === undefined) {
         await options.blobs.writeRecord(piece.bytes);
       } else {
-        bad.add(letterOf(piece, error, index, options));
+        const [at, bytes] = [index, piece.bytes.length];
+        bad.add({ error, index: at, bytes }, () => letterOf(piece, error, at, options));
       }
       index++;
     }

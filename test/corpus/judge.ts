@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type EventCase, type Expectation, type HttpCase, minify, type Outcome } from './case.js';
-import type { Letter, Observation } from './observe.js';
+import { type Letter, type Observation, operationOf } from './observe.js';
 import type { HttpAnswer } from './send-http.js';
 
 const file = new URL('../../../test/corpus/expectations.json', import.meta.url);
@@ -77,7 +77,7 @@ export function httpOutcome(one: HttpCase, answer: HttpAnswer, { rows, letters }
       differences.push(`a row holds ${short(found[at])}, sent was ${short(wanted[at])}`);
     }
   }
-  const own = letters.filter(({ partition }) => partition === answer.operationId);
+  const own = letters.filter((letter) => operationOf(letter) === answer.operationId);
   const refused = answer.status >= 400 ? { refused: answer.code ?? `HTTP ${answer.status}` } : {};
   return {
     rows: found.length,

@@ -18,6 +18,11 @@ export interface Observation {
   readonly openShipments: number;
 }
 
+/** The operation whose body a letter is of; the whole of a blob is named by the operation and the blob's index. */
+export function operationOf({ partition }: Letter): string | undefined {
+  return partition.split('/')[0];
+}
+
 async function get<T>(stack: Stack, path: string): Promise<T> {
   const answer = await fetch(new URL(path, stack.hosts[0]?.ready.url));
   if (!answer.ok) {

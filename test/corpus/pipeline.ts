@@ -29,7 +29,7 @@ export async function startApp(cases: readonly EventCase[]): Promise<Stack> {
   const stack = await startStack({
     pipeline,
     hubs: 'json:1,csv:1,avro:1',
-    eventHubs: { maxEventBatchSize: 25, prefetchCount: 100 },
+    eventHubs: { maxEventBatchSize: 10, prefetchCount: 100 },
     kustoArgs: ['--databases', database],
     hosts: 0,
   });
