@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { ownValue } from '../runtime/own-value.js';
 import { show } from './fields.js';
 import type { Path } from './mistakes.js';
 import { nearest } from './nearest.js';
@@ -121,7 +122,7 @@ function unknownKey(root: SchemaNode, key: string, known: readonly string[]): st
   if (close !== undefined) {
     return `is no known key; did you mean ${close}?`;
   }
-  const place = placesOf(root, key, '')[0] ?? peerNames[key.toLowerCase().replace(/[^a-z]/g, '')];
+  const place = placesOf(root, key, '')[0] ?? ownValue(peerNames, key.toLowerCase().replace(/[^a-z]/g, ''));
   const hint = place === undefined ? `known here: ${known.join(', ')}` : `did you mean ${place}?`;
   return `is no known key; ${hint}`;
 }

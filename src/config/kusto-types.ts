@@ -1,3 +1,5 @@
+import { ownValue } from '../runtime/own-value.js';
+
 /** Kusto's scalar types and the other names they go by. */
 const typeNames: Readonly<Record<string, string>> = {
   bool: 'bool',
@@ -24,7 +26,7 @@ export const kustoTypes = [...new Set(Object.values(typeNames))];
 
 /** The canonical name of a Kusto type (`int64` → `long`); undefined when there is no such type. */
 export function canonicalType(name: string): string | undefined {
-  return typeNames[name.toLowerCase()];
+  return ownValue(typeNames, name.toLowerCase());
 }
 
 /** Which kind of mapping a data format uses. */

@@ -1,4 +1,5 @@
 import { dirname, resolve } from 'node:path';
+import { ownValue } from '../runtime/own-value.js';
 import { redact } from '../runtime/redact.js';
 import { deriveEndpoints } from './endpoints.js';
 import { type HostFacts, handlerDeadlineMs, hostFactsOf } from './host-facts.js';
@@ -62,7 +63,7 @@ function repair(tree: unknown, paths: readonly Path[]): unknown {
       continue;
     }
     delete parent[last];
-    const standIn = standIns[last]?.(index);
+    const standIn = ownValue(standIns, last)?.(index);
     if (standIn !== undefined) {
       parent[last] = standIn;
     }

@@ -1,3 +1,4 @@
+import { ownValue } from '../runtime/own-value.js';
 import type { Path } from './mistakes.js';
 
 /** App settings: name → value. */
@@ -21,7 +22,7 @@ export function substituteSettings(
   const missing: MissingSetting[] = [];
   const replace = (text: string, path: Path): string =>
     text.replace(pattern, (whole: string, name: string | undefined) => {
-      const value = name === undefined ? '%' : settings[name];
+      const value = name === undefined ? '%' : ownValue(settings, name);
       if (value === undefined) {
         missing.push({ path, name: name as string });
       }
@@ -46,5 +47,5 @@ export function substituteSettings(
 
 /** The setting of a Functions connection: `NAME`, or `AzureWebJobsNAME`, which the platform looks at first. */
 export function connectionSetting(settings: Settings, name: string): string | undefined {
-  return settings[`AzureWebJobs${name}`] || settings[name] || undefined;
+  return settings[`AzureWebJobs${name}`] || ownValue(settings, name) || undefined;
 }

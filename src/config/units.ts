@@ -1,3 +1,5 @@
+import { ownValue } from '../runtime/own-value.js';
+
 /** One kibibyte, mebibyte, gibibyte in bytes. */
 export const KiB = 1024;
 export const MiB = 1024 * KiB;
@@ -31,7 +33,7 @@ function parseWith(units: Readonly<Record<string, number>>, value: number | stri
     return Number.isSafeInteger(value) && value >= 0 ? value : undefined;
   }
   const match = /^\s*(\d{1,15}(?:\.\d{1,6})?)\s*([a-z]*)\s*$/i.exec(value);
-  const factor = match === null ? undefined : units[(match[2] as string).toLowerCase()];
+  const factor = match === null ? undefined : ownValue(units, (match[2] as string).toLowerCase());
   const result = factor === undefined ? Number.NaN : Math.round(Number(match?.[1]) * factor);
   return Number.isSafeInteger(result) ? result : undefined;
 }

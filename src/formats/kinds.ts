@@ -1,5 +1,6 @@
 import { type DataFormat, dataFormats } from '../config/types.js';
 import { KfError } from '../runtime/errors.js';
+import { ownValue } from '../runtime/own-value.js';
 
 /** `text`: lines that may share a blob, gzipped. `binary`: one body is one blob, as it is. */
 export type FormatKind = 'json' | 'delimited' | 'binary' | 'avro';
@@ -33,7 +34,7 @@ const aliases: Readonly<Record<string, DataFormat>> = {
  */
 export function parseFormat(name: string): DataFormat {
   const wanted = name.trim().toLowerCase();
-  const format = dataFormats.find((known) => known === wanted) ?? aliases[wanted];
+  const format = dataFormats.find((known) => known === wanted) ?? ownValue(aliases, wanted);
   if (format === undefined) {
     throw new KfError(
       'FORMAT_UNKNOWN',

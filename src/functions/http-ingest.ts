@@ -2,6 +2,7 @@ import functions, { type HttpRequest, type HttpResponseInit } from '@azure/funct
 import { type DataFormat, dataFormats } from '../config/types.js';
 import type { AcceptBodyRequest, OperationView } from '../ingest/accept-body.js';
 import { KfError } from '../runtime/errors.js';
+import { ownValue } from '../runtime/own-value.js';
 import { answering } from './problem.js';
 import { type AppServices, requireReady } from './services.js';
 
@@ -30,7 +31,7 @@ export function formatOf(query: URLSearchParams, contentType: string | null): Da
     return known;
   }
   const media = contentType?.split(';')[0]?.trim().toLowerCase() ?? '';
-  const format = contentTypes[media];
+  const format = ownValue(contentTypes, media);
   if (format === undefined) {
     throw new KfError(
       'FORMAT_UNKNOWN',

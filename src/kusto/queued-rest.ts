@@ -1,6 +1,7 @@
 import type { Clock } from '../runtime/clock.js';
 import { KfError } from '../runtime/errors.js';
 import type { Logger } from '../runtime/log.js';
+import { ownValue } from '../runtime/own-value.js';
 import { SasUrl } from '../storage/sas-url.js';
 import { type Cached, createCached } from './cached.js';
 import { asObject, classifyAnswer } from './classify.js';
@@ -228,7 +229,7 @@ function allSucceeded(counters: Readonly<Record<string, unknown>>, blobs: number
 /** A state or failure kind we do not know is neither success nor failure. */
 export function toSourceStatus(sourceId: string, detail: Readonly<Record<string, unknown>>): SourceStatus {
   const text = String(detail['status'] ?? '').toLowerCase();
-  const state = states[text] ?? 'pending';
+  const state = ownValue(states, text) ?? 'pending';
   const { errorcode, details } = detail as { errorcode?: unknown; details?: unknown };
   return {
     sourceId,
