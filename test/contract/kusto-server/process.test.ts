@@ -9,6 +9,7 @@ import { BlobServiceClient } from '@azure/storage-blob';
 import { QueueClient } from '@azure/storage-queue';
 import { AZURITE_ACCOUNT, AZURITE_KEY, startAzurite } from '../../../local/shared/azurite.js';
 import { startNodeChild } from '../../../local/shared/child.js';
+import { freePorts } from '../../helpers/free-ports.js';
 import { type KustoReady, type Part, startPart } from '../../helpers/stack.js';
 
 const SCRIPT = 'local/kusto/main.js';
@@ -144,6 +145,35 @@ test('taken port ends the process with 2 and says which option helps', async (t)
   t.after(() => child.stop());
   assert.equal(await child.exited, 2);
   assert.match(child.outputTail(), /PORT_TAKEN: port \d+ for Kusto .*\n.*--port N/);
+});
+
+test('the ready line has every key, null where there is nothing, and SIGTERM ends the process with 0', async (t) => {
+  const keys = ['engine', 'dm', 'blob', 'queue', 'table', 'admin', 'cert'];
+  const bare = await startKusto(t, ['--no-storage']);
+  assert.deepEqual(Object.keys(bare.ready), keys);
+  const { blob, queue, table, cert } = bare.ready;
+  assert.deepEqual([blob, queue, table, cert], [null, null, null, null]);
+  bare.child.process.kill('SIGTERM');
+  assert.equal(await bare.child.exited, 0);
+});
+
+test('storage that runs elsewhere is used by its blob address alone', async (t) => {
+  const blobPort = await freePorts();
+  const azurite = await startAzurite({ blobPort, queuePort: blobPort + 1, tablePort: blobPort + 2 });
+  t.after(() => azurite.stop());
+  const fed = await startKusto(t, ['--no-storage', '--storage', azurite.blobUrl]);
+  const { blob, queue, table } = fed.ready;
+  for (const url of [blob, queue, table]) {
+    assert.match(String(url), /^http:\/\/127\.0\.0\.1:\d+\//);
+  }
+  const resources = await rows(fed, '.get ingestion resources');
+  const roots = resources.map(([, root]) => String(root).split('?')[0] ?? '');
+  for (const url of [blob, queue, table]) {
+    assert.ok(
+      roots.some((root) => root.startsWith(url)),
+      `${url} is in ${roots}`,
+    );
+  }
 });
 
 test('storage faults strike the calls of the official storage clients, whose signatures stay valid', async (t) => {
