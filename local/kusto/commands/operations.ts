@@ -7,7 +7,7 @@ import type { RowSet } from '../store/types.js';
 /** `.show operations` without ids is a log of all updates; this many are remembered. */
 const MAX_UPDATES = 20_000;
 /** Finished operations whose result `.show operation id details` still has. */
-const MAX_RESULTS = 1_000;
+export const MAX_RESULTS = 1_000;
 /** With ids only operations younger than this are found. */
 const OPERATION_LIFETIME_MS = 6 * 3600 * 1000;
 /** The log of all updates reaches back this far. */
@@ -42,42 +42,56 @@ interface OperationsOptions {
   readonly faults: Faults;
   /** Updates of earlier runs, oldest first. */
   readonly earlier?: readonly OperationUpdate[];
-  /** Called with each update, for a copy that outlives the process. */
-  readonly onUpdate?: (update: OperationUpdate) => void;
+  /** Results of operations of earlier runs, by id, oldest first. */
+  readonly earlierResults?: ReadonlyMap<string, RowSet>;
+  /** Called with each update before anyone sees it, for a copy that outlives the process. */
+  readonly onUpdate?: (update: OperationUpdate) => Promise<void>;
+  /** Called with each result before its operation is seen to be completed. */
+  readonly onResult?: (id: string, result: RowSet) => Promise<void>;
 }
+
+const keepNothing = async (): Promise<void> => undefined;
 
 /** Asynchronous commands: their states, results and cancellation. */
 export class Operations {
   readonly #clock: EngineClock;
   readonly #faults: Faults;
-  readonly #onUpdate: (update: OperationUpdate) => void;
+  readonly #onUpdate: (update: OperationUpdate) => Promise<void>;
+  readonly #onResult: (id: string, result: RowSet) => Promise<void>;
   readonly #updates: OperationUpdate[];
   readonly #latest = new Map<string, OperationUpdate>();
-  readonly #results = new Map<string, RowSet>();
+  readonly #results: Map<string, RowSet>;
   readonly #cancels = new Map<string, AbortController>();
   readonly #running = new Set<Promise<void>>();
+  /** Operations whose end is decided, though it may not be visible yet: a second end must not follow. */
+  readonly #over = new Set<string>();
 
-  constructor({ clock, faults, earlier = [], onUpdate = () => undefined }: OperationsOptions) {
+  constructor(options: OperationsOptions) {
+    const { clock, faults, earlier = [], onUpdate = keepNothing, onResult = keepNothing } = options;
     this.#clock = clock;
     this.#faults = faults;
     this.#onUpdate = onUpdate;
+    this.#onResult = onResult;
+    this.#results = new Map(options.earlierResults);
     this.#updates = [...earlier];
     for (const update of earlier) {
       this.#latest.set(update.id, update);
     }
     for (const update of [...this.#latest.values()].filter(({ state }) => state === 'InProgress')) {
-      this.#put({
+      const abandoned: OperationUpdate = {
         ...update,
         state: 'Abandoned',
         status: 'The node that ran the operation was restarted.',
         shouldRetry: true,
         lastUpdatedOn: clock.now(),
-      });
+      };
+      this.#record(abandoned);
+      void this.#onUpdate(abandoned);
     }
   }
 
-  /** Runs `work` in the background. @returns the operation's id. */
-  start(request: OperationRequest, work: (signal: AbortSignal) => Promise<RowSet>): string {
+  /** Runs `work` in the background. @returns the operation's id, which a restart then knows. */
+  async start(request: OperationRequest, work: (signal: AbortSignal) => Promise<RowSet>): Promise<string> {
     const id = randomUUID();
     const now = this.#clock.now();
     const { kind, database, principal, activityId } = request;
@@ -85,26 +99,20 @@ export class Operations {
     if (hit?.action === 'vanish') {
       return id;
     }
-    this.#put({
-      id,
-      kind,
-      startedOn: now,
-      lastUpdatedOn: now,
-      state: 'InProgress',
-      status: '',
-      activityId,
-      shouldRetry: false,
-      database,
-      principal,
+    await this.#put({
+      ...{ id, kind, database, principal, activityId },
+      ...{ startedOn: now, lastUpdatedOn: now, state: 'InProgress', status: '', shouldRetry: false },
     });
     if (hit?.action === 'hang') {
       return id;
     }
     const cancel = new AbortController();
     this.#cancels.set(id, cancel);
-    const run = this.#run(id, () => this.#misbehave(hit, () => work(cancel.signal))).finally(() =>
-      this.#running.delete(run),
-    );
+    const guarded = () => {
+      cancel.signal.throwIfAborted();
+      return work(cancel.signal);
+    };
+    const run = this.#run(id, () => this.#misbehave(hit, guarded)).finally(() => this.#running.delete(run));
     this.#running.add(run);
     return id;
   }
@@ -140,16 +148,16 @@ export class Operations {
   }
 
   /** @returns the update after the attempt; the state stays as it is when the operation is over. */
-  cancel(id: string, reason: string): OperationUpdate {
+  async cancel(id: string, reason: string): Promise<OperationUpdate> {
     const update = this.#latest.get(id);
     if (update === undefined) {
       throw entityNotFound('Operation', id);
     }
-    if (update.state !== 'InProgress') {
-      return update;
+    if (update.state === 'InProgress' && !this.#over.has(id)) {
+      this.#cancels.get(id)?.abort();
+      await this.#finish(id, { state: 'Canceled', status: reason, shouldRetry: false });
     }
-    this.#cancels.get(id)?.abort();
-    return this.#finish(id, { state: 'Canceled', status: reason, shouldRetry: false });
+    return this.#latest.get(id) ?? update;
   }
 
   get inProgress(): number {
@@ -187,41 +195,48 @@ export class Operations {
 
   async #run(id: string, work: () => Promise<RowSet>): Promise<void> {
     try {
-      const result = await work();
-      if (this.#latest.get(id)?.state === 'InProgress') {
-        this.#keepResult(id, result);
-        this.#finish(id, { state: 'Completed', status: '', shouldRetry: false });
-      }
+      await this.#complete(id, await work());
     } catch (error) {
-      if (this.#latest.get(id)?.state === 'InProgress') {
-        const status = error instanceof Error ? error.message : String(error);
-        this.#finish(id, {
-          state: 'Failed',
-          status,
-          shouldRetry: error instanceof KustoError && !error.permanent,
-        });
-      }
+      const status = error instanceof Error ? error.message : String(error);
+      const shouldRetry = error instanceof KustoError && !error.permanent;
+      await this.#finish(id, { state: 'Failed', status, shouldRetry });
     } finally {
       this.#cancels.delete(id);
     }
   }
 
-  #keepResult(id: string, result: RowSet): void {
+  async #complete(id: string, result: RowSet): Promise<void> {
+    if (this.#latest.get(id)?.state !== 'InProgress' || this.#over.has(id)) {
+      return;
+    }
+    await this.#onResult(id, result);
     this.#results.set(id, result);
     if (this.#results.size > MAX_RESULTS) {
       this.#results.delete(this.#results.keys().next().value as string);
     }
+    await this.#finish(id, { state: 'Completed', status: '', shouldRetry: false });
   }
 
-  #finish(id: string, end: Pick<OperationUpdate, 'state' | 'status' | 'shouldRetry'>): OperationUpdate {
-    return this.#put({
-      ...(this.#latest.get(id) as OperationUpdate),
-      ...end,
-      lastUpdatedOn: this.#clock.now(),
-    });
+  /** The first end counts. */
+  async #finish(id: string, end: Pick<OperationUpdate, 'state' | 'status' | 'shouldRetry'>): Promise<void> {
+    const latest = this.#latest.get(id);
+    if (latest?.state !== 'InProgress' || this.#over.has(id)) {
+      return;
+    }
+    this.#over.add(id);
+    try {
+      await this.#put({ ...latest, ...end, lastUpdatedOn: this.#clock.now() });
+    } finally {
+      this.#over.delete(id);
+    }
   }
 
-  #put(update: OperationUpdate): OperationUpdate {
+  async #put(update: OperationUpdate): Promise<void> {
+    await this.#onUpdate(update);
+    this.#record(update);
+  }
+
+  #record(update: OperationUpdate): void {
     this.#updates.push(update);
     const forgotten = this.#updates.splice(0, this.#updates.length - MAX_UPDATES);
     this.#latest.set(update.id, update);
@@ -230,8 +245,6 @@ export class Operations {
         this.#latest.delete(old.id);
       }
     }
-    this.#onUpdate(update);
-    return update;
   }
 }
 

@@ -131,7 +131,7 @@ export class Runner {
     }
     // The caller's leaving does not end what runs in the background.
     const { signal: _, ...request } = context.request;
-    const id = this.#options.operations.start(
+    const id = await this.#options.operations.start(
       { kind, text, database, principal: principal.name, activityId },
       (signal) => plan.run(this.#context({ ...request, signal }, 0)),
     );

@@ -67,7 +67,7 @@ const cancel: CommandDefinition = {
         if (current !== undefined) {
           request.principal.demand({ role: 'admin', database: current.database });
         }
-        const update = operations.cancel(id, reason);
+        const update = await operations.cancel(id, reason);
         const state = update.state === 'Canceled' ? 'CanceledSuccessfully' : 'CancelFailed';
         return resultTable(CANCELLED, [[id, update.kind, update.startedOn, state, reason]]);
       },
