@@ -4,7 +4,7 @@ import { KfError } from '../runtime/errors.js';
  * Records of one body that is read as a whole. Each costs more memory than its bytes, so a compressed body of very
  * many empty ones would take far more than its inflated size.
  */
-export const MAX_BODY_RECORDS = 100_000;
+const MAX_BODY_RECORDS = 100_000;
 
 /** @throws KfError RECORD_BOMB */
 export function requireFewRecords(count: number): void {

@@ -84,7 +84,7 @@ function isGzip(encoding: string | null): boolean {
 
 async function* noBody(): AsyncGenerator<Uint8Array> {}
 
-export function toIngestRequest(request: HttpRequest, signal: AbortSignal): AcceptBodyRequest {
+function toIngestRequest(request: HttpRequest, signal: AbortSignal): AcceptBodyRequest {
   const { query, headers, params } = request;
   refuseUnknown(query);
   const mapping = query.get('mapping');

@@ -1,5 +1,5 @@
 /** How a case reaches the app. */
-export type Way = 'json' | 'csv' | 'avro' | 'http';
+type Way = 'json' | 'csv' | 'avro' | 'http';
 
 /** One input of the corpus and, where it becomes rows, what they must hold. */
 export interface CorpusCase {

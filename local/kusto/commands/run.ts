@@ -188,7 +188,7 @@ function firstTable({ tables }: QueryResult): RowSet {
   return first;
 }
 
-export function isCommand(text: string): boolean {
+function isCommand(text: string): boolean {
   return text[skipTrivia(text, 0)] === '.';
 }
 

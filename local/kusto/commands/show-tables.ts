@@ -25,7 +25,7 @@ export function extentBytes(extent: Extent): number {
   return sum([...extent.columns.values()].map(({ byteSize }) => byteSize));
 }
 
-export function sum(numbers: readonly number[]): number {
+function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
 }
 

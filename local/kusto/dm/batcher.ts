@@ -38,7 +38,7 @@ interface OpenBatch {
 }
 
 /** The reason a source must be ingested alone, if there is one. */
-export function singleReason(source: IngestionSource): CloseReason | undefined {
+function singleReason(source: IngestionSource): CloseReason | undefined {
   const { properties } = source;
   if (properties.ingestIfNotExists.length > 0) return 'SingleBlob_IngestIfNotExists';
   if (properties.tags.some((tag) => tag.startsWith('ingest-by:'))) return 'SingleBlob_IngestByTag';

@@ -33,7 +33,7 @@ export interface Field {
 }
 
 /** Text of at most {@link MAX_CELL_BYTES} UTF-8 bytes, cut between characters. */
-export function cutText(text: string): string {
+function cutText(text: string): string {
   if (text.length * 3 <= MAX_CELL_BYTES || Buffer.byteLength(text) <= MAX_CELL_BYTES) return text;
   const bytes = Buffer.from(text);
   let end = MAX_CELL_BYTES;

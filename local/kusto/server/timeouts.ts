@@ -9,7 +9,7 @@ const DEFAULT_COMMAND_MS = 10 * 60_000;
 const MAX_MS = 60 * 60_000;
 
 /** Milliseconds a request may take: option `servertimeout` in any of the clients' spellings, else the default. */
-export function timeoutMs({ text, options }: Pick<CommandRequest, 'text' | 'options'>): number {
+function timeoutMs({ text, options }: Pick<CommandRequest, 'text' | 'options'>): number {
   if (options['norequesttimeout'] === true) {
     return MAX_MS;
   }

@@ -164,7 +164,7 @@ export class WideBuilder implements StoreColumnBuilder {
 }
 
 /** Greatest common divisor of the values, 1 when there is none larger. */
-export function commonUnit(values: Float64Array): number {
+function commonUnit(values: Float64Array): number {
   let unit = 0;
   for (let i = 0; i < values.length && unit !== 1; i++) {
     let a = Math.abs(values[i]!);

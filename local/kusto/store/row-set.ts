@@ -14,7 +14,7 @@ export interface RowSetBuilder {
   finish(): RowSet;
 }
 
-export function rowSetBuilder(schema: readonly ColumnSchema[]): RowSetBuilder {
+function rowSetBuilder(schema: readonly ColumnSchema[]): RowSetBuilder {
   const builders: StoreColumnBuilder[] = schema.map((column) => createColumnBuilder(column.type));
   let rowCount = 0;
   return {
@@ -49,27 +49,9 @@ export function nullColumn(type: ScalarType, length: number): StoreColumn {
   return new ConstantColumn(type, missingCell(type), length);
 }
 
-export function sliceColumn(column: Column, from: number, to: number): StoreColumn {
-  const whole = from <= 0 && to >= column.length;
-  const store = asStoreColumn(column);
-  return whole ? store : store.slice(Math.max(0, from), Math.min(column.length, to));
-}
-
 /** The rows picked, in that order; a negative index picks a null. */
 export function takeColumn(column: Column, indices: RowIndices): StoreColumn {
   return asStoreColumn(column).take(indices);
-}
-
-export function sliceRows(rows: RowSet, from: number, to: number): RowSet {
-  const start = Math.min(Math.max(0, from), rows.rowCount);
-  const end = Math.max(start, Math.min(rows.rowCount, to));
-  const columns = rows.columns.map((column) => sliceColumn(column, start, end));
-  return { schema: rows.schema, columns, rowCount: end - start };
-}
-
-export function takeRows(rows: RowSet, indices: RowIndices): RowSet {
-  const columns = rows.columns.map((column) => takeColumn(column, indices));
-  return { schema: rows.schema, columns, rowCount: indices.length };
 }
 
 /** One row set after another; all have the schema of the first. */

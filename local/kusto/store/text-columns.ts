@@ -15,7 +15,7 @@ const STRING_OVERHEAD_BYTES = 24;
 const dictionarySizes = new WeakMap<readonly string[], number>();
 
 /** Estimated heap bytes of a list of strings, computed once per list. */
-export function stringsByteSize(strings: readonly string[]): number {
+function stringsByteSize(strings: readonly string[]): number {
   let size = dictionarySizes.get(strings);
   if (size === undefined) {
     size = 0;

@@ -1,7 +1,7 @@
 import type { Decimal } from '../store/types.js';
 
 /** Significant digits an arithmetic result keeps; more are rounded half to even. */
-export const DECIMAL_PRECISION_DIGITS = 34;
+const DECIMAL_PRECISION_DIGITS = 34;
 
 /** Largest exponent magnitude accepted from text, as IEEE 754 decimal128 has it. */
 const MAX_EXPONENT = 6144;
@@ -125,10 +125,6 @@ export function compareDecimal(a: Decimal, b: Decimal): number {
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
-export function negateDecimal(value: Decimal): Decimal {
-  return { unscaled: -value.unscaled, scale: value.scale };
-}
-
 export function decimalFromBigInt(value: bigint): Decimal {
   return rounded(value, 0);
 }
@@ -152,8 +148,4 @@ export function roundDecimal(value: Decimal, digits: number): Decimal {
   if (value.scale <= digits) return value;
   const cut = divideHalfEven(value.unscaled, pow10(value.scale - digits));
   return digits < 0 ? { unscaled: cut * pow10(-digits), scale: 0 } : { unscaled: cut, scale: digits };
-}
-
-export function isDecimal(value: unknown): value is Decimal {
-  return typeof value === 'object' && value !== null && 'unscaled' in value;
 }

@@ -59,7 +59,3 @@ function isJson(text: string): boolean {
 export function parseDynamic(text: string): Dynamic {
   return isJson(text) ? new LazyDynamic(text) : new BuiltDynamic(text);
 }
-
-export function isDynamic(value: unknown): value is Dynamic {
-  return value instanceof LazyDynamic || value instanceof BuiltDynamic;
-}

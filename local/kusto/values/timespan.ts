@@ -6,8 +6,8 @@ import {
   TICKS_PER_SECOND,
 } from './datetime.js';
 
-export const MIN_TIMESPAN_TICKS = -(2n ** 63n);
-export const MAX_TIMESPAN_TICKS = 2n ** 63n - 1n;
+const MIN_TIMESPAN_TICKS = -(2n ** 63n);
+const MAX_TIMESPAN_TICKS = 2n ** 63n - 1n;
 
 const UNITS: Readonly<Record<string, bigint>> = {
   '': TICKS_PER_DAY,

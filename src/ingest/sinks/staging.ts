@@ -119,7 +119,7 @@ async function enter(ledger: Ledger, shipment: Shipment): Promise<Shipment> {
 }
 
 /** First and last position of each partition. */
-export function rangesOf(records: readonly EncodedRecord[]): SourceRange[] {
+function rangesOf(records: readonly EncodedRecord[]): SourceRange[] {
   return rangesOfPlaces(records.map(({ envelope }) => envelope.position));
 }
 
