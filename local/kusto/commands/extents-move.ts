@@ -109,8 +109,8 @@ function checkExchange(database: Database, exchange: Exchange, chosen: ReturnTyp
 }
 
 /** Source tables lose, and the target gains, everything in one transaction. */
-async function runExchange({ catalog, clock, request }: CommandContext, exchange: Exchange): Promise<RowSet> {
-  return catalog.transact((state) => {
+async function runExchange({ catalog, request }: CommandContext, exchange: Exchange): Promise<RowSet> {
+  return catalog.transact((state, at) => {
     demandNotCancelled(request);
     const database = databaseOf(state, request.database);
     const target = tableIn(database, exchange.target);
@@ -121,11 +121,11 @@ async function runExchange({ catalog, clock, request }: CommandContext, exchange
       request.principal.demand({ role: 'admin', database: request.database, table });
     }
     checkExchange(database, exchange, chosen);
-    const ingestedOn = exchange.setsTime ? clock.now() : undefined;
+    const ingestedOn = exchange.setsTime ? at : undefined;
     const added = move.map(({ extent }) => movedExtent(extent, ingestedOn));
     const rows: Cell[][] = [
       ...drop.map(({ extent }): Cell[] => [extent.id, '', '']),
-      ...move.map(({ extent }, at): Cell[] => [extent.id, added[at]?.id ?? null, '']),
+      ...move.map(({ extent }, index): Cell[] => [extent.id, added[index]?.id ?? null, '']),
     ];
     return {
       changes: exchangeChanges(target, added, [...drop, ...move]),
