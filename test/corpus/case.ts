@@ -1,5 +1,4 @@
 /** How a case reaches the app. */
-type Way = 'json' | 'csv' | 'avro' | 'http';
 
 /** One input of the corpus and, where it becomes rows, what they must hold. */
 export interface CorpusCase {
