@@ -1,6 +1,6 @@
 import { type EventData, EventHubProducerClient } from '@azure/event-hubs';
 import { KfError } from '../runtime/errors.js';
-import { scrub } from '../runtime/scrub.js';
+import { scrub } from '../runtime/redact.js';
 import type { LetterForwarder } from './blob-letter-store.js';
 import type { DeadLetter } from './ports.js';
 

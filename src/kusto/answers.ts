@@ -1,5 +1,5 @@
 import { KfError } from '../runtime/errors.js';
-import { scrub } from '../runtime/scrub.js';
+import { scrub } from '../runtime/redact.js';
 import { asObject } from './classify.js';
 import { parseExactJson } from './exact-json.js';
 import type { KustoTable } from './ports.js';

@@ -10,7 +10,7 @@ import {
 import type { AuthConfig } from '../config/types.js';
 import type { Clock } from '../runtime/clock.js';
 import { KfError } from '../runtime/errors.js';
-import { scrub } from '../runtime/scrub.js';
+import { scrub } from '../runtime/redact.js';
 import { proxySettings } from '../storage/account.azure.js';
 
 /** A token is renewed this long before it ends, or when its issuer says so. */

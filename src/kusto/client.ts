@@ -2,7 +2,7 @@ import { Client, ClientRequestProperties, KustoConnectionStringBuilder } from 'a
 import type { KustoConfig } from '../config/types.js';
 import type { Clock } from '../runtime/clock.js';
 import { KfError } from '../runtime/errors.js';
-import { scrub } from '../runtime/scrub.js';
+import { scrub } from '../runtime/redact.js';
 import { readV1, readV2 } from './answers.js';
 import { classifyAnswer } from './classify.js';
 import { addressOf, type HttpClient } from './http.js';

@@ -1,6 +1,6 @@
 import type { OperationRef, SourceStatus } from '../kusto/ports.js';
 import { KfError } from '../runtime/errors.js';
-import { scrub } from '../runtime/scrub.js';
+import { scrub } from '../runtime/redact.js';
 import { isSplittable } from './blob-records.js';
 import type { Shipment } from './ports.js';
 import { logPossibleDuplicate } from './possible-duplicate.js';

@@ -8,7 +8,7 @@ const patterns: readonly (readonly [RegExp, string])[] = [
   // The signature of a shared access signature, in a URL or a token.
   [/\bsig=[^&\s"';]+/gi, `sig=${hidden}`],
   [
-    /\b(AccountKey|SharedAccessKey|SharedAccessSignature|AppKey|Application Key|client_secret|clientSecret|password|pwd|x-functions-key)(["']?\s*[=:]\s*)("[^"]*"|[^\s;,"'&]+)/gi,
+    /\b(AccountKey|SharedAccessKey|SharedAccessSignature|AppKey|Application Key|client_secret|clientSecret|access_token|password|pwd|x-functions-key)(["']?\s*[=:]\s*)("[^"]*"|[^\s;,"'&]+)/gi,
     `$1$2${hidden}`,
   ],
   [/\b(Bearer|SharedAccessSignature)\s+[A-Za-z0-9._~+/=%&-]{8,}/g, `$1 ${hidden}`],
@@ -24,4 +24,19 @@ const patterns: readonly (readonly [RegExp, string])[] = [
 export function redact(text: string): string {
   const cut = text.length > maxTextLength ? `${text.slice(0, maxTextLength)}…` : text;
   return patterns.reduce((result, [pattern, replacement]) => result.replace(pattern, replacement), cut);
+}
+
+/** Longest text kept of a foreign message, in characters. */
+const maxForeignLength = 1000;
+
+/**
+ * A foreign text made fit for errors and rows: as {@link redact}, and besides the query part of every URL is cut
+ * out, control characters become spaces, and the length is bounded more tightly.
+ */
+export function scrub(text: string): string {
+  const bare = text
+    .slice(0, maxForeignLength * 4)
+    .replace(/(https?:\/\/[^\s?"'<>]+)\?[^\s"'<>]*/gi, '$1?…')
+    .replace(/\p{Cc}+/gu, ' ');
+  return redact(bare).slice(0, maxForeignLength);
 }

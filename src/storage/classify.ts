@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../runtime/error-codes.js';
 import { KfError } from '../runtime/errors.js';
-import { scrub } from '../runtime/scrub.js';
+import { scrub } from '../runtime/redact.js';
 
 /** The parts of an Azure SDK error that decide its code. */
 interface ServiceFailure {

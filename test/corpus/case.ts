@@ -1,5 +1,3 @@
-/** How a case reaches the app. */
-
 /** One input of the corpus and, where it becomes rows, what they must hold. */
 export interface CorpusCase {
   readonly id: string;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { redact } from '../../../src/runtime/redact.js';
+import { redact, scrub } from '../../../src/runtime/redact.js';
 
 const secret = 'S3cr3tS3cr3tS3cr3t';
 
@@ -36,4 +36,13 @@ test('ordinary text stays as it is', () => {
 
 test('a very long text is cut', () => {
   assert.ok(redact('x'.repeat(1_000_000)).length < 5000);
+});
+
+test('a foreign text keeps no query, no token and no control characters', () => {
+  const text = `put https://a.blob.core.windows.net/c/b?sv=1&sig=${secret} failed\nBearer ${secret}\u0007`;
+  const clean = scrub(text);
+  assert.ok(!clean.includes(secret), clean);
+  assert.equal(/\p{Cc}/u.test(clean), false);
+  assert.match(clean, /https:\/\/a\.blob\.core\.windows\.net\/c\/b\?…/);
+  assert.ok(scrub('x'.repeat(100_000)).length <= 1000);
 });
