@@ -13,7 +13,7 @@ const patterns: readonly (readonly [RegExp, string])[] = [
   ],
   [/\b(Bearer|SharedAccessSignature)\s+[A-Za-z0-9._~+/=%&-]{8,}/g, `$1 ${hidden}`],
   // A JSON Web Token wherever it stands.
-  [/\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*/g, hidden],
+  [/\beyJ[\w-]{4,}\.[\w-]{4,}\.[\w-]*/g, hidden],
   // User and password of a URL.
   [/(\/\/)[^/\s@:]+:[^/\s@]+@/g, `$1${hidden}@`],
   // The function key of a caller.
