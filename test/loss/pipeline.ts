@@ -1,5 +1,7 @@
 /** Events per invocation: small, so that there are enough calls for every fault. */
 export const batchSize = 500;
+/** Events that a host fetches ahead. */
+export const prefetchCount = batchSize * 2;
 export const database = 'Loss';
 export const table = 'Events';
 export const hub = 'events';
@@ -34,7 +36,7 @@ export const hostJson = JSON.stringify({
     eventHubs: {
       maxEventBatchSize: batchSize,
       minEventBatchSize: 1,
-      prefetchCount: batchSize * 3,
+      prefetchCount,
       loadBalancingUpdateInterval: '00:00:01',
       partitionOwnershipExpirationInterval: ownershipExpiry,
     },

@@ -42,7 +42,9 @@ export function totalOf(next: Positions): number {
 /** A partition that went to another host: what was in flight then may be done twice. */
 export interface HandOver {
   readonly partition: number;
+  /** First number without a checkpoint when the former owner was last seen. */
   readonly before: number;
+  /** And when the former owner had surely noticed. */
   readonly after: number;
 }
 
@@ -53,11 +55,13 @@ export interface OwnerWatch {
   stop(): Promise<readonly HandOver[]>;
 }
 
-const watchMs = 200;
+const watchMs = 50;
+/** Looks after which the former owner, whose link the hub ends, has noticed. */
+const looksToNotice = 12;
 
 /** Looks at the owners until it is stopped, and notes every change with the checkpoints around it. */
 export function watchOwners(read: () => Promise<PartitionState>): OwnerWatch {
-  const handOvers: HandOver[] = [];
+  const handOvers: { partition: number; before: number; after: number; looks: number }[] = [];
   let last: PartitionState = { next: new Map(), owners: new Map() };
   let running = true;
   const watch = async (): Promise<void> => {
@@ -69,9 +73,13 @@ export function watchOwners(read: () => Promise<PartitionState>): OwnerWatch {
           handOvers.push({
             partition,
             before: last.next.get(partition) ?? 0,
-            after: now.next.get(partition) ?? 0,
+            ...{ after: 0, looks: 0 },
           });
         }
+      }
+      for (const each of handOvers.filter(({ looks }) => looks <= looksToNotice)) {
+        each.after = now.next.get(each.partition) ?? 0;
+        each.looks += 1;
       }
       last = now;
       await new Promise((resolve) => setTimeout(resolve, watchMs));

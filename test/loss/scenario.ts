@@ -80,7 +80,6 @@ export async function runScenario(options: ScenarioOptions): Promise<ScenarioRes
     await faults.set(scenario === 'chaos' ? rules(options.seed) : {});
     const read = createPositionReader(stack.azurite.connectionString);
     const parts: Run = { options, stack, faults, read, logs: [] };
-    await startHosts(parts);
     const disturbance = await disturb(parts);
     await drain(parts, sent);
     const verdict = judge(await observe(stack, run, sent));
@@ -132,11 +131,9 @@ async function start(options: ScenarioOptions): Promise<Stack> {
   return stack;
 }
 
-async function startHosts({ stack, options, logs }: Run): Promise<void> {
-  const starting = [stack.startHost(), ...(options.scenario === 'two-hosts' ? [stack.startHost()] : [])];
-  for (const host of await Promise.all(starting)) {
-    logs.push(host.log);
-  }
+async function startHosts({ stack, logs }: Run, count: number): Promise<void> {
+  const starting = Array.from({ length: count }, () => stack.startHost());
+  logs.push(...(await Promise.all(starting)).map((host) => host.log));
 }
 
 /** Waits until this share of the events is past its checkpoint; moves the clock of the local Kusto meanwhile. */
@@ -152,7 +149,7 @@ async function progress(run: Run, share: number): Promise<void> {
 
 /** Kills of all kinds, spread over the events: every fourth of the host, most while a flush is held. */
 function planOf(index: number, random: () => number): KillPlan {
-  const during = index % 3 === 2 ? undefined : random() < 0.5 ? ('upload' as const) : ('submit' as const);
+  const during = index % 6 === 5 ? undefined : random() < 0.5 ? ('upload' as const) : ('submit' as const);
   return { what: index % 4 === 3 ? 'host' : 'worker', during };
 }
 
@@ -161,6 +158,7 @@ async function disturb(run: Run): Promise<Disturbance> {
   if (scenario === 'two-hosts') {
     return stopAndStart(run);
   }
+  await startHosts(run, 1);
   return { kills: scenario === 'chaos' ? await killAll(run) : [], handOvers: [], owners: [] };
 }
 
@@ -181,7 +179,7 @@ async function killAll(run: Run): Promise<Kill[]> {
 
 /** Two hosts share the partitions; one is stopped, and later started again. */
 async function stopAndStart(run: Run): Promise<Disturbance> {
-  const { stack, options, logs } = run;
+  const { stack, options } = run;
   const watch = watchOwners(run.read);
   const owners: number[] = [];
   const owned = async (wanted: number): Promise<void> => {
@@ -193,16 +191,21 @@ async function stopAndStart(run: Run): Promise<Disturbance> {
     owners.push(watch.owners());
     options.say(`  ${watch.owners()} hosts own partitions`);
   };
-  await progress(run, 0.1);
+  await startHosts(run, 2);
   await owned(2);
+  await progress(run, 0.2);
   await stack.hosts[1]?.child.stop();
   stack.hosts.splice(1, 1);
   await owned(1);
-  await progress(run, 0.3);
-  logs.push((await stack.startHost()).log);
+  await progress(run, 0.4);
+  await startHosts(run, 1);
   await owned(2);
   await progress(run, 1);
-  return { kills: [], handOvers: await watch.stop(), owners };
+  const handOvers = await watch.stop();
+  for (const { partition, before, after } of handOvers) {
+    options.say(`  partition ${partition} went to another host between ${before} and ${after}`);
+  }
+  return { kills: [], handOvers, owners };
 }
 
 /** Lets all work end: every event past its checkpoint, every shipment settled. */
@@ -245,7 +248,8 @@ function windowsOf(run: Run, { kills, handOvers }: Disturbance): Window[] {
   return [
     ...kills.flatMap((kill) => interruptionWindows(kill, partitions, app.batchSize)),
     ...handOvers.map(({ partition, before, after }) => {
-      const last = Math.max(before, after) + app.batchSize - 1;
+      // The former owner goes on with the batch in its hands and with what it has fetched.
+      const last = Math.max(before, after) + app.prefetchCount + app.batchSize - 1;
       return { cause: 'handOver', partition, first: before, last };
     }),
     ...loggedWindows(run.logs.flat()),

@@ -27,7 +27,26 @@ export interface Ending {
 
 type Demand = readonly [holds: boolean, text: string];
 
-const some = (keys: readonly string[]): string => `${keys.length}, such as ${keys.slice(0, 5).join(' ')}`;
+/** Runs of numbers that a message names. */
+const shownRuns = 8;
+
+/** `3 (2/0-1 4/7)`: how many, and the first runs of them. */
+function some(keys: readonly string[]): string {
+  const places = keys.map((key) => key.split('/').map(Number) as [number, number]);
+  const runs: { partition: number; first: number; last: number }[] = [];
+  for (const [partition, n] of places.sort((a, b) => a[0] - b[0] || a[1] - b[1])) {
+    const run = runs.at(-1);
+    if (run?.partition === partition && run.last === n - 1) {
+      run.last = n;
+    } else {
+      runs.push({ partition, first: n, last: n });
+    }
+  }
+  const named = runs.map(({ partition, first, last }) =>
+    first === last ? `${partition}/${first}` : `${partition}/${first}-${last}`,
+  );
+  return `${keys.length} (${named.slice(0, shownRuns).join(' ')}${named.length > shownRuns ? ' …' : ''})`;
+}
 
 /** What was promised and does not hold, or was not tried; empty when all is well. Pure. */
 export function brokenPromises(ending: Ending): string[] {

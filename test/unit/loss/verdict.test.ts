@@ -48,10 +48,15 @@ test('an explained repeat passes under kills, an unexplained one never, and none
   const repeated = { ...verdict, duplicated: ['1/2'] };
   assert.deepEqual(chaos({ verdict: repeated }), []);
   const explanation = { byCause: {}, unexplained: ['1/2'], possible: 0 };
-  assert.match(chaos({ verdict: repeated, explanation }).join(), /without a cause: 1, such as 1\/2/);
+  assert.match(chaos({ verdict: repeated, explanation }).join(), /without a cause: 1 \(1\/2\)/);
   const calmly = { ...repeated, deadLettered: 0 };
   assert.match(clean({ verdict: calmly }).join(), /without kill or fault/);
   assert.deepEqual(twoHosts({ verdict: calmly }), []);
+});
+
+test('what is wrong is named by its runs of numbers', () => {
+  const lost = ['0/7', '1/3', '0/6', '0/5', '1/5'];
+  assert.match(chaos({ verdict: { ...verdict, lost } }).join(), /lost 5 \(0\/5-7 1\/3 1\/5\)/);
 });
 
 test('a run that tried too little is vacuous', () => {
