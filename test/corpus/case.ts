@@ -1,5 +1,5 @@
 /** One input of the corpus and, where it becomes rows, what they must hold. */
-export interface CorpusCase {
+interface CorpusCase {
   readonly id: string;
 }
 
