@@ -35,6 +35,7 @@ const FLAGS = {
     default: 'NetDefaultDB,Samples,Telemetry',
     help: 'databases to create at start; more with `.create database NAME`',
   },
+  'no-move-extents': { help: 'refuse `.move extents` and `.replace extents`, as Fabric does' },
   'login-endpoint': { value: 'URL', help: 'sign-in address that cloud metadata gives to clients' },
 };
 
@@ -65,6 +66,7 @@ async function start({ strings, switches }: FlagValues): Promise<RunningService>
     ingestion: createIngestionService,
     queryEngine: createQueryEngine(),
     log: (line) => console.error(line),
+    refusesMoves: switches['no-move-extents'] === true,
     ...(dataDirectory !== undefined && { dataDirectory }),
     ...(tls !== undefined && { certificate: tls.certificate }),
     ...(strings['login-endpoint'] !== undefined && { loginEndpoint: strings['login-endpoint'] }),

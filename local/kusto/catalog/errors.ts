@@ -1,6 +1,15 @@
 import { KustoError } from '../errors.js';
 
-type EntityKind = 'Table' | 'Database' | 'Function' | 'Mapping' | 'Extent' | 'Operation' | 'Column' | 'Fault';
+type EntityKind =
+  | 'Table'
+  | 'Database'
+  | 'MaterializedView'
+  | 'Function'
+  | 'Mapping'
+  | 'Extent'
+  | 'Operation'
+  | 'Column'
+  | 'Fault';
 
 /** Names of errors as the service's clients know them (`Entity ID 'X' of kind 'Table' was not found.`). */
 export function entityNotFound(kind: EntityKind, name: string): KustoError {

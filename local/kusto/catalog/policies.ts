@@ -14,7 +14,7 @@ const BYTES_PER_MB = 1024 * 1024;
 type Fields = Readonly<Record<string, unknown>>;
 
 /** The members of a policy's JSON object; anything else has none. */
-function policyFields(policies: Policies | undefined, name: string): Fields | undefined {
+export function policyFields(policies: Policies | undefined, name: string): Fields | undefined {
   const value = policies?.get(name);
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
 }
@@ -52,4 +52,10 @@ export function autoDelete(
   const fields = policyFields(table, 'auto_delete');
   const expiry = typeof fields?.['ExpiryDate'] === 'string' ? parseDatetime(fields['ExpiryDate']) : null;
   return expiry === null ? undefined : { expiry, evenIfNotEmpty: fields?.['DeleteIfNotEmpty'] !== false };
+}
+
+/** Whether extents may be joined at all. A rebuild joins them as a merge does. */
+export function mayMerge(table: Policies, database: Policies | undefined): boolean {
+  const fields = policyFields(table, 'merge') ?? policyFields(database, 'merge');
+  return fields?.['AllowMerge'] !== false || fields?.['AllowRebuild'] !== false;
 }

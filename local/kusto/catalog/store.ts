@@ -5,6 +5,7 @@ import { mergedExtent } from '../store/merge.js';
 import type { Column, Extent, RowSet } from '../store/types.js';
 import { entityNotFound } from './errors.js';
 import { expiredChanges, liveTable } from './expiry.js';
+import { dropByTags } from './merging.js';
 import {
   allExtents,
   applyChanges,
@@ -16,7 +17,7 @@ import {
   type PreparedExtent,
   type StoredExtent,
 } from './model.js';
-import { effectiveBatching, effectiveStreaming } from './policies.js';
+import { effectiveBatching, effectiveStreaming, mayMerge } from './policies.js';
 import { IngestedSources } from './sources.js';
 import type {
   AppendOptions,
@@ -26,6 +27,7 @@ import type {
   StoredFunction,
   Table,
 } from './types.js';
+import { demandNoUpdatePolicy } from './views.js';
 
 /** `.show ingestion failures` forgets the oldest beyond this count. */
 const MAX_FAILURES = 10_000;
@@ -199,6 +201,7 @@ class LockedCatalog implements CatalogStore {
 
   async append(database: string, table: string, rows: RowSet, options: AppendOptions): Promise<StoredExtent> {
     checkFits(this.#ownTable(this.#visible, database, table), rows);
+    demandNoUpdatePolicy(this.database(database), table);
     const prepared = await this.prepareExtent(rows, options);
     return this.transact((state, at) => {
       checkFits(this.#ownTable(state, database, table), rows);
@@ -226,8 +229,8 @@ class LockedCatalog implements CatalogStore {
   async mergeExtents(database: string, table: string, ids: readonly string[]): Promise<Extent | undefined> {
     const owner = this.#ownTable(this.#visible, database, table);
     const named = owner.extents.filter(({ id }) => ids.includes(id));
-    const parts = named.filter(({ tags }) => tags.join('\n') === named[0]?.tags.join('\n'));
-    if (parts.length < 2) {
+    const parts = named.filter(({ tags }) => dropByTags(tags) === dropByTags(named[0]?.tags ?? []));
+    if (parts.length < 2 || !mayMerge(owner.policies, this.database(database).policies)) {
       return undefined;
     }
     const joined = mergedWithSources(parts, owner.schema);
@@ -235,7 +238,9 @@ class LockedCatalog implements CatalogStore {
     const merged = file === undefined ? joined : { ...joined, file };
     const result = await this.transact((state) => {
       const now = state.databases.get(database)?.tables.get(table);
-      const kept = now?.schema === owner.schema && parts.every((part) => now.extents.includes(part));
+      const isAllowed = now && mayMerge(now.policies, state.databases.get(database)?.policies);
+      const kept =
+        isAllowed && now.schema === owner.schema && parts.every((part) => now.extents.includes(part));
       const drop = parts.map(({ id }) => id);
       return kept
         ? { changes: [{ kind: 'extents', database, table, add: [merged], drop }], result: merged }

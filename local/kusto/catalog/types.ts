@@ -96,7 +96,8 @@ export interface Catalog {
   wasIngested(source: string): boolean;
   /**
    * Joins extents of a table into one, as the service's merge does: rows keep their ingestion times
-   * (see {@link Extent.columns}). Ids that are gone, and extents with other tags than the first, are left alone.
+   * (see {@link Extent.columns}). Ids that are gone, and extents with other `drop-by:` tags than the first, are left
+   * alone; nothing is joined where the merge policy allows neither merge nor rebuild.
    * Absent where extents are never joined.
    * @returns `undefined` when fewer than two were left to join
    */

@@ -4,7 +4,7 @@ import { DATABASE_COMMANDS } from './databases.js';
 import { EXTENT_TAG_COMMANDS } from './extent-tags.js';
 import { EXTENT_COMMANDS } from './extents.js';
 import { EXTENT_DROP_COMMANDS } from './extents-drop.js';
-import { EXTENT_MOVE_COMMANDS } from './extents-move.js';
+import { EXTENT_MOVE_COMMANDS, NO_EXTENT_MOVE_COMMANDS } from './extents-move.js';
 import { FUNCTION_COMMANDS } from './functions.js';
 import { INGEST_DATA_COMMANDS } from './ingest-data.js';
 import { INGEST_QUERY_COMMANDS } from './ingest-query.js';
@@ -17,6 +17,7 @@ import { OPERATION_COMMANDS } from './show-operations.js';
 import { SHOW_TABLE_COMMANDS } from './show-tables.js';
 import { TABLE_COMMANDS } from './tables.js';
 import type { CommandDefinition } from './types.js';
+import { VIEW_COMMANDS } from './views.js';
 
 /** Every command of the engine: one file per family. What is not here is refused by name. */
 export const COMMANDS: readonly CommandDefinition[] = [
@@ -38,4 +39,11 @@ export const COMMANDS: readonly CommandDefinition[] = [
   ...MONITORING_COMMANDS,
   ...CACHE_COMMANDS,
   ...CLUSTER_COMMANDS,
+  ...VIEW_COMMANDS,
+];
+
+/** The commands of a cluster that cannot move or replace extents. */
+export const COMMANDS_WITHOUT_MOVE: readonly CommandDefinition[] = [
+  ...COMMANDS.filter((definition) => !EXTENT_MOVE_COMMANDS.includes(definition)),
+  ...NO_EXTENT_MOVE_COMMANDS,
 ];

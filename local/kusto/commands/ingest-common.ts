@@ -1,6 +1,7 @@
 import { badRequest, entityNotFound } from '../catalog/errors.js';
 import { type CatalogState, type Change, ingestedAt, type StoredExtent } from '../catalog/model.js';
 import type { Table } from '../catalog/types.js';
+import { demandNoUpdatePolicy } from '../catalog/views.js';
 import type { RowSet } from '../store/types.js';
 import { parseDatetime } from '../values/datetime-parse.js';
 import type { Properties } from './reader.js';
@@ -88,6 +89,7 @@ export async function commitExtents(
     if (owner === undefined) {
       throw entityNotFound('Database', database);
     }
+    demandNoUpdatePolicy(owner, table);
     const existing = owner.tables.get(table);
     if (alreadyIngested(existing, options.ifNotExists)) {
       return { changes: [], result: [] };

@@ -95,6 +95,10 @@ function readShortForm(reader: CommandReader, name: string): object | undefined 
   if (reader.peek()?.kind !== 'word') {
     return undefined;
   }
+  if (name === 'row_level_security') {
+    const word = reader.tryOneOf(['enable', 'disable']);
+    return word && { IsEnabled: word === 'enable', Query: reader.string('the query') };
+  }
   if (name === 'retention') {
     return readRetention(reader);
   }

@@ -18,8 +18,10 @@ interface PolicyKind {
   readonly tableOnly?: boolean;
   /** Value is `true` or `false`, wrapped as this member. */
   readonly flag?: string;
-  /** Value is a list. */
+  /** Value is a list; `.alter-merge` adds to it. */
   readonly isList?: boolean;
+  /** Checks one element of the list. */
+  readonly item?: (value: unknown) => unknown;
 }
 
 const SECONDS_10 = 10n * TICKS_PER_SECOND;
@@ -77,6 +79,16 @@ const numberOrNull: Check = (name, value) =>
 
 const anything: Check = (_name, value) => value;
 
+/** A rule of an update policy. It is kept and shown; ingestion into the source of an enabled one is refused. */
+function updateRule(value: unknown): unknown {
+  const { Source, Query } = (value ?? {}) as { Source?: unknown; Query?: unknown };
+  if (typeof Source !== 'string' || typeof Query !== 'string') {
+    reject('rule', value, 'it needs Source and Query as texts');
+  }
+  const defaults = { IsEnabled: true, IsTransactional: false, PropagateIngestionProperties: false };
+  return { ...defaults, ...(value as object) };
+}
+
 /** Policies that are kept and shown; those marked in `docs` also act. */
 export const POLICY_KINDS: Readonly<Record<string, PolicyKind>> = {
   ingestionbatching: {
@@ -123,6 +135,13 @@ export const POLICY_KINDS: Readonly<Record<string, PolicyKind>> = {
   roworder: { title: 'RowOrderPolicy', isList: true, tableOnly: true },
   extent_tags_retention: { title: 'ExtentTagsRetentionPolicy', isList: true },
   ingestiontime: { title: 'IngestionTimePolicy', flag: 'IsEnabled', tableOnly: true },
+  update: { title: 'UpdatePolicy', isList: true, tableOnly: true, item: updateRule },
+  row_level_security: {
+    title: 'RowLevelSecurityPolicy',
+    defaults: { IsEnabled: false, Query: '' },
+    members: { IsEnabled: boolean },
+    tableOnly: true,
+  },
   restricted_view_access: { title: 'RestrictedViewAccessPolicy', flag: 'IsEnabled', tableOnly: true },
 };
 
@@ -140,7 +159,8 @@ export function policyText(name: string, own: Policies, inherited?: Policies): s
 export function policyValue(name: string, given: unknown, before: unknown): unknown {
   const kind = POLICY_KINDS[name] as PolicyKind;
   if (kind.isList === true) {
-    return Array.isArray(given) ? given : reject('value', given, 'it needs a JSON array');
+    const list = Array.isArray(given) ? given : reject('value', given, 'it needs a JSON array');
+    return [...(Array.isArray(before) ? before : []), ...list.map(kind.item ?? ((item) => item))];
   }
   if (given === null) {
     return undefined;

@@ -7,6 +7,7 @@ import type { QueryEngine, QueryResult } from '../query/types.js';
 import type { IngestionService } from '../server/types.js';
 import type { RowSet } from '../store/types.js';
 import { ActivityLog } from './activity-log.js';
+import { guardedCatalog } from './guarded-catalog.js';
 import { skipTrivia, withoutSecrets } from './lexer.js';
 import type { Operations } from './operations.js';
 import { CommandTable } from './pattern.js';
@@ -172,7 +173,7 @@ export class Runner {
       ...(input !== undefined && { input }),
       ...(signal !== undefined && { signal }),
     };
-    return this.#options.queryEngine.execute(query, this.#options.catalog);
+    return this.#options.queryEngine.execute(query, guardedCatalog(this.#options.catalog, request.principal));
   }
 }
 

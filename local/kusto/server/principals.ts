@@ -10,6 +10,7 @@ const IMPLIED: Readonly<Record<Role, readonly Role[]>> = {
   ingestor: ['ingestor'],
   monitor: ['monitor'],
   admin: ['admin', 'user', 'viewer', 'ingestor', 'monitor'],
+  unrestrictedviewer: ['unrestrictedviewer', 'viewer'],
 };
 /** Grants on every database. */
 const EVERYWHERE = '*';

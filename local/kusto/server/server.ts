@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { LocalCertificate } from '../../shared/tls.js';
+import { startMaintenance } from '../catalog/maintenance.js';
 import { openCatalog } from '../catalog/open.js';
 import type { CatalogStore } from '../catalog/store.js';
-import { COMMANDS } from '../commands/all.js';
+import { COMMANDS, COMMANDS_WITHOUT_MOVE } from '../commands/all.js';
 import { Operations } from '../commands/operations.js';
 import { openOperationsLog } from '../commands/operations-log.js';
 import { Runner } from '../commands/run.js';
@@ -38,6 +39,8 @@ export interface KustoServerOptions {
   /** Opened once faults and clock exist, since storage is reached through the fault proxy. */
   readonly storage?: (parts: StorageParts) => Promise<OpenStorage>;
   readonly log?: (line: string) => void;
+  /** `.move extents` and `.replace extents` are refused, as on clusters that lack them. Default: both work. */
+  readonly refusesMoves?: boolean;
 }
 
 export interface StorageParts {
@@ -91,6 +94,7 @@ async function start(
   const operations = new Operations({ clock, faults, ...operationsLog });
   closers.push(operationsLog.close);
   closers.push(() => operations.idle(OPERATIONS_STOP_MS));
+  closers.push(startMaintenance({ catalog, clock, log: options.log ?? (() => undefined) }));
   const storage = await options.storage?.({ faults, clock });
   closers.push(() => storage?.close());
   const ingestion = options.ingestion?.({
@@ -104,7 +108,10 @@ async function start(
     rolesInUse: () => principals.list().map(({ name, roles }) => ({ principal: name, roles })),
   };
   const runner = new Runner({
-    definitions: [...(ingestion?.commands ?? []).map(serviceCommand), ...COMMANDS],
+    definitions: [
+      ...(ingestion?.commands ?? []).map(serviceCommand),
+      ...(options.refusesMoves === true ? COMMANDS_WITHOUT_MOVE : COMMANDS),
+    ],
     ...{ catalog, clock, faults, operations, server, decode, streaming, queryEngine: options.queryEngine },
     ...(ingestion !== undefined && { ingestion }),
   });

@@ -2,8 +2,8 @@ import type { Catalog } from '../catalog/types.js';
 import type { EngineClock, Faults } from '../faults/types.js';
 import type { RowSet } from '../store/types.js';
 
-/** Rights on a database or a table, strongest last. */
-export type Role = 'viewer' | 'user' | 'ingestor' | 'monitor' | 'admin';
+/** Rights on a database or a table. `unrestrictedviewer` is implied by none: it reads tables of restricted view access. */
+export type Role = 'viewer' | 'user' | 'ingestor' | 'monitor' | 'admin' | 'unrestrictedviewer';
 
 /** One storage service's address forms, without trailing slash: `http://127.0.0.1:port/devstoreaccount1`. */
 export interface StorageUrls {

@@ -15,7 +15,7 @@ export const INGESTION_TIME_COLUMN = '$IngestionTime';
 
 /**
  * One extent with the rows of several, in their order. Each row keeps its ingestion time; the whole is as old as its
- * oldest part and carries the tags of the first.
+ * oldest part and carries the tags of all.
  *
  * @param schema the table's: columns an extent lacks read as null
  */
@@ -43,7 +43,7 @@ export function mergedExtent(
     id,
     createdOn: byTime(extents.map((extent) => extent.createdOn))[0]!,
     ingestedOn: byTime(extents.map((extent) => extent.ingestedOn)).at(-1)!,
-    tags: extents[0]!.tags,
+    tags: [...new Set(extents.flatMap(({ tags }) => tags))],
     rowCount: extents.reduce((sum, { rowCount }) => sum + rowCount, 0),
     originalSize: extents.reduce((sum, { originalSize }) => sum + originalSize, 0),
     columns,

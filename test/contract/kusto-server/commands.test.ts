@@ -187,7 +187,7 @@ test('policies keep defaults for what is left out and refuse values out of range
   );
   assert.deepEqual(await policy('.alter tables (T) policy restricted_view_access true'), { IsEnabled: true });
   assert.equal(await policy('.delete table T policy retention'), null);
-  await assert.rejects(run(`.alter table T policy update '[]'`), /policy 'update' is not supported/);
+  await assert.rejects(run(`.alter table T policy mirroring '[]'`), /policy 'mirroring' is not supported/);
 });
 
 test('functions are created, altered, listed and dropped', async (t) => {
