@@ -37,7 +37,14 @@ function localHeader({ name, content }: ZipEntry, packed: Buffer): Buffer {
   return Buffer.concat([header, Buffer.from(name), packed]);
 }
 
-function centralHeader({ name, content }: ZipEntry, packed: Buffer, at: number, wide: boolean): Buffer {
+interface Place {
+  readonly packed: Buffer;
+  readonly at: number;
+  /** With the sizes in a zip64 field. */
+  readonly wide: boolean;
+}
+
+function centralHeader({ name, content }: ZipEntry, { packed, at, wide }: Place): Buffer {
   const extra = Buffer.alloc(wide ? 28 : 0);
   if (wide) {
     extra.writeUInt16LE(1, 0);
@@ -61,7 +68,7 @@ function centralHeader({ name, content }: ZipEntry, packed: Buffer, at: number, 
 }
 
 /** A zip archive by hand, so that it may be as wrong as wanted. */
-export function zip(entries: readonly ZipEntry[], wide = false): Buffer {
+function zip(entries: readonly ZipEntry[], wide = false): Buffer {
   const locals: Buffer[] = [];
   const centrals: Buffer[] = [];
   const offsets: number[] = [];
@@ -70,7 +77,7 @@ export function zip(entries: readonly ZipEntry[], wide = false): Buffer {
     const packed = deflateRawSync(entry.content);
     const shared = entry.sharesHeaderOf === undefined ? undefined : offsets[entry.sharesHeaderOf];
     offsets.push(shared ?? at);
-    centrals.push(centralHeader(entry, packed, shared ?? at, wide));
+    centrals.push(centralHeader(entry, { packed, at: shared ?? at, wide }));
     if (shared === undefined) {
       locals.push(localHeader(entry, packed));
       at += (locals.at(-1) as Buffer).length;
