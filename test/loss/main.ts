@@ -21,31 +21,41 @@ const say = (line: string): void => {
 };
 
 const results: ScenarioResult[] = [];
+const broken: string[] = [];
+
+function tell(result: ScenarioResult): void {
+  const { scenario, accepted, stored, deadLettered, lost, duplicated, possibleDuplicates } = result;
+  const seconds = Math.round(result.elapsedMs / 1000);
+  say(
+    `${scenario}: accepted ${accepted}, stored ${stored}, dead letters ${deadLettered}, lost ${lost}, ` +
+      `duplicated ${duplicated} ${JSON.stringify(result.duplicatedByCause)} (possible ${possibleDuplicates}), ` +
+      `kills ${result.kills} (${result.killsDuringFlush} during a flush), hand-overs ${result.handOvers}, ${seconds} s`,
+  );
+  if (Object.keys(result.faultsFired).length > 0) {
+    say(`${scenario}: faults fired ${JSON.stringify(result.faultsFired)}`);
+  }
+}
+
 for (const scenario of scenarios.filter((name) => wanted === undefined || name === wanted)) {
   say(`${scenario}: ${events} events over 8 partitions, seed ${options.seed}`);
-  const result = await runScenario({
-    scenario,
-    events,
-    partitions: 8,
-    random: seeded(options.seed),
-    seed: options.seed,
-    say,
-  });
-  results.push(result);
-  say(
-    `${scenario}: accepted ${result.accepted}, stored ${result.stored}, dead letters ${result.deadLettered}, ` +
-      `lost ${result.lost}, duplicated ${result.duplicated} (possible ${result.possibleDuplicates}), ` +
-      `kills ${result.kills} (${result.killsDuringFlush} during a flush), hand-overs ${result.handOvers}, ` +
-      `${Math.round(result.elapsedMs / 1000)} s`,
-  );
-  for (const broken of result.broken) {
-    say(`${scenario}: BROKEN ${broken}`);
+  const random = seeded(options.seed);
+  const found: string[] = [];
+  try {
+    const result = await runScenario({ scenario, events, partitions: 8, random, seed: options.seed, say });
+    tell(result);
+    results.push(result);
+    found.push(...result.broken);
+  } catch (error) {
+    found.push(`did not come to its end: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  for (const text of found) {
+    say(`${scenario}: BROKEN ${text}`);
+    broken.push(`${scenario}: ${text}`);
   }
 }
 
 const sum = (pick: (result: ScenarioResult) => number): number =>
   results.reduce((total, result) => total + pick(result), 0);
-const broken = results.flatMap((result) => result.broken.map((text) => `${result.scenario}: ${text}`));
 if (options.json) {
   console.log(
     JSON.stringify({
