@@ -12,10 +12,14 @@ export interface FunctionDefinition {
   readonly triggerName: string;
   /** Binding type in lower case, for example `eventhubtrigger`. */
   readonly triggerType: string;
+  /** Further input bindings, their types in lower case. */
+  readonly inputs: readonly { name: string; type: string }[];
 }
 
-/** Bindings that are not triggers: only the answer of an HTTP function for now. */
+/** Output bindings: only the answer of an HTTP function. */
 const SUPPORTED_OUTPUTS = new Set(['http']);
+/** Input bindings: the client of Durable Functions, under its present and its former name. */
+const SUPPORTED_INPUTS = new Set(['durableclient', 'orchestrationclient']);
 
 function resolveStrings(value: unknown, settings: Settings): unknown {
   if (typeof value === 'string') return settings.resolve(value);
@@ -46,7 +50,7 @@ export function defineFunction(
     const type = binding.type ?? '';
     const supported = isTrigger(binding)
       ? supportedTriggers.has(type.toLowerCase())
-      : binding.direction === 'out' && SUPPORTED_OUTPUTS.has(type.toLowerCase());
+      : (binding.direction === 'out' ? SUPPORTED_OUTPUTS : SUPPORTED_INPUTS).has(type.toLowerCase());
     if (!supported) {
       throw new HostError(
         'binding-unsupported',
@@ -65,6 +69,9 @@ export function defineFunction(
       trigger: resolveStrings(binding, settings) as BindingInfo,
       triggerName,
       triggerType: (binding.type ?? '').toLowerCase(),
+      inputs: entries
+        .filter(([, candidate]) => !isTrigger(candidate) && candidate.direction !== 'out')
+        .map(([name, candidate]) => ({ name, type: (candidate.type ?? '').toLowerCase() })),
     };
   } catch (error) {
     throw inFunction(metadata.name, error);

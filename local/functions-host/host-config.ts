@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { type DurableConfig, readDurableConfig } from './durable/config.js';
 import { HostError } from './errors.js';
 import { invalid, type Json, readConfigFile, reader, section } from './json-reader.js';
 import { parseLogLevel } from './log.js';
@@ -43,6 +44,7 @@ export interface HostConfig {
   logLevels: Record<string, LogLevel>;
   eventHubs: EventHubsConfig;
   queues: QueuesConfig;
+  durableTask: DurableConfig;
   /** Settings present in the file that this host does not apply; logged at start. */
   notApplied: string[];
 }
@@ -170,18 +172,21 @@ export function readHostConfig(document: unknown): HostConfig {
   const http = section(extensions, 'http', 'extensions.http');
   const eventHubs = section(extensions, 'eventHubs', 'extensions.eventHubs');
   const queues = section(extensions, 'queues', 'extensions.queues');
+  const durableTask = readDurableConfig(section(extensions, 'durableTask', 'extensions.durableTask'));
   return {
     functionTimeoutMs: readTimeout(root['functionTimeout']),
     routePrefix: String(http['routePrefix'] ?? 'api').replace(/^\/+|\/+$/g, ''),
     logLevels: readLogLevels(section(root, 'logging', 'logging')),
     eventHubs: readEventHubs(eventHubs),
     queues: readQueues(queues),
+    durableTask,
     notApplied: [
       ...unknownKeys(root, IRRELEVANT, ''),
-      ...unknownKeys(extensions, new Set(['http', 'eventHubs', 'queues']), 'extensions.'),
+      ...unknownKeys(extensions, new Set(['http', 'eventHubs', 'queues', 'durableTask']), 'extensions.'),
       ...unknownKeys(http, new Set(['routePrefix']), 'extensions.http.'),
       ...unknownKeys(eventHubs, KNOWN_EVENT_HUBS, 'extensions.eventHubs.'),
       ...unknownKeys(queues, KNOWN_QUEUES, 'extensions.queues.'),
+      ...durableTask.notApplied,
     ],
   };
 }

@@ -1,5 +1,6 @@
 import type { ListedFunction } from './admin.js';
 import type { HostClock } from './clock.js';
+import type { DurableHub } from './durable/hub.js';
 import type { FunctionDefinition } from './functions.js';
 import type { HostConfig } from './host-config.js';
 import type { HttpFrontend } from './http/server.js';
@@ -45,6 +46,7 @@ export interface Host {
   entries: Entry[];
   frontend?: HttpFrontend;
   supervisor?: Supervisor;
+  durable?: DurableHub;
 }
 
 /** The functions as the admin API lists them. */

@@ -3,12 +3,13 @@ import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createAdmin } from './admin.js';
 import { settledWithin, systemClock } from './clock.js';
+import { createDurableHub, type DurableHub } from './durable/hub.js';
 import { HostError, messageOf } from './errors.js';
 import { defineFunction, inFunction, isDisabled } from './functions.js';
 import { type HostConfig, loadHostConfig } from './host-config.js';
 import { type Entry, type Host, type HostOptions, listFunctions, status } from './host-state.js';
-import { openFrontend } from './http/server.js';
-import { createInvoker } from './invoker.js';
+import { openFrontend, type PathHandler } from './http/server.js';
+import { createInvoker, type Invoker } from './invoker.js';
 import { type LocalSettings, loadLocalSettings } from './local-settings.js';
 import { createLogger } from './log.js';
 import type { FunctionMetadata, WorkerMessage } from './protocol.js';
@@ -87,6 +88,7 @@ function prepare(host: Host, metadata: FunctionMetadata, context: TriggerContext
     const definition = defineFunction(metadata, host.settings, supported);
     const kind = TRIGGER_KINDS.find((one) => one.type === definition.triggerType);
     entry.definition = definition;
+    if (definition.inputs.length > 0) context.durable.need();
     entry.listener = kind?.create(definition, context);
   } catch (error) {
     entry.errors.push(report(host, entry.definition ? inFunction(metadata.name, error) : error));
@@ -97,6 +99,7 @@ function prepare(host: Host, metadata: FunctionMetadata, context: TriggerContext
 async function startListeners(host: Host): Promise<void> {
   const routes = host.entries.flatMap((entry) => entry.listener?.route ?? []);
   host.frontend?.setRoutes(routes);
+  host.durable?.start();
   for (const entry of host.entries) {
     try {
       await entry.listener?.start();
@@ -113,9 +116,25 @@ function hostIdOf(host: Host): string {
   return given ?? `local-${createHash('sha256').update(folder).digest('hex').slice(0, HOST_ID_HASH_CHARS)}`;
 }
 
+function makeInvoker(host: Host, supervisor: Supervisor): { invoker: Invoker; durable: DurableHub } {
+  const { clock, config, log, settings } = host;
+  const invoker = createInvoker({
+    supervisor,
+    clock,
+    log,
+    functionTimeoutMs: config.functionTimeoutMs,
+    inputs: (fn) => host.durable?.inputs(fn) ?? [],
+  });
+  const origin = host.frontend?.url ?? '';
+  const durable = createDurableHub({ clock, config: config.durableTask, log, settings, invoker, origin });
+  host.durable = durable;
+  return { invoker, durable };
+}
+
 async function loadApp(host: Host, supervisor: Supervisor): Promise<void> {
   try {
     const app = await supervisor.start();
+    const { invoker, durable } = makeInvoker(host, supervisor);
     const context: TriggerContext = {
       config: host.config,
       settings: host.settings,
@@ -124,12 +143,8 @@ async function loadApp(host: Host, supervisor: Supervisor): Promise<void> {
       hostId: hostIdOf(host),
       worker: () => supervisor.ready(),
       capabilities: () => app.capabilities,
-      invoker: createInvoker({
-        supervisor,
-        clock: host.clock,
-        log: host.log,
-        functionTimeoutMs: host.config.functionTimeoutMs,
-      }),
+      invoker,
+      durable,
     };
     host.entries = app.functions.map((metadata) => prepare(host, metadata, context));
     await startListeners(host);
@@ -144,7 +159,7 @@ async function stop(host: Host): Promise<void> {
   const cut = new AbortController();
   const listeners = host.entries.flatMap((entry) => entry.listener ?? []);
   const stopped = Promise.all([
-    host.frontend?.drain(),
+    host.frontend?.drain().then(() => host.durable?.stop(cut.signal)),
     ...listeners.map((listener) =>
       listener
         .stop(cut.signal)
@@ -206,7 +221,9 @@ export async function startHost(options: HostOptions): Promise<FunctionsHost> {
     status: () => status(host),
     log: (message) => host.log.write('error', 'Host.Admin', message),
   });
-  const frontend = await openFrontend(options.port ?? local.port ?? DEFAULT_PORT, admin);
+  const own: PathHandler = async (path, call) =>
+    (await admin(path, call)) || ((await host.durable?.handler(path, call)) ?? false);
+  const frontend = await openFrontend(options.port ?? local.port ?? DEFAULT_PORT, own);
   host.frontend = frontend;
   host.supervisor = makeSupervisor(host, frontend.url);
   await loadApp(host, host.supervisor);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { HostClock } from './clock.js';
 import type { FunctionDefinition } from './functions.js';
 import type { Logger } from './log.js';
-import type { RetryContext, TypedData } from './protocol.js';
+import type { NamedData, RetryContext, TypedData } from './protocol.js';
 import { readRetryPolicy, retryDelayMs } from './retry-policy.js';
 import type { InvocationResult, Supervisor } from './supervisor.js';
 
@@ -46,6 +46,8 @@ export interface InvokerOptions {
   clock: HostClock;
   log: Logger;
   functionTimeoutMs: number | undefined;
+  /** Data of a function's further input bindings. */
+  inputs?(fn: FunctionDefinition): NamedData[];
 }
 
 const TRACE_PARENT = /^00-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})$/;
@@ -72,7 +74,7 @@ async function runOnce(
       kind: 'invoke',
       id,
       functionName: fn.name,
-      inputData: [{ name: fn.triggerName, data: data.input }],
+      inputData: [{ name: fn.triggerName, data: data.input }, ...(options.inputs?.(fn) ?? [])],
       triggerMetadata: data.triggerMetadata,
       traceContext: {
         traceParent: nextTraceParent(data.traceParent),

@@ -1,3 +1,4 @@
+import { DURABLE_TRIGGERS } from '../durable/durable-triggers.js';
 import { eventHubTrigger } from './event-hubs/event-hub-trigger.js';
 import { httpTrigger } from './http.js';
 import { storageQueueTrigger } from './storage-queue.js';
@@ -10,4 +11,5 @@ export const TRIGGER_KINDS: readonly TriggerKind[] = [
   eventHubTrigger,
   storageQueueTrigger,
   timerTrigger,
+  ...DURABLE_TRIGGERS,
 ];

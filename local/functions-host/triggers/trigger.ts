@@ -1,4 +1,5 @@
 import type { HostClock } from '../clock.js';
+import type { DurableHub } from '../durable/hub.js';
 import type { FunctionDefinition } from '../functions.js';
 import type { HostConfig } from '../host-config.js';
 import type { HttpRoute } from '../http/server.js';
@@ -16,6 +17,8 @@ export interface TriggerContext {
   readonly log: Logger;
   /** Identity shared by all hosts of this app, as in Azure; names their common state in storage. */
   readonly hostId: string;
+  /** The task hub of Durable Functions. */
+  readonly durable: Pick<DurableHub, 'add' | 'need'>;
   /** Waits for a usable worker; undefined when there is none. */
   worker(): Promise<WorkerAddress | undefined>;
   /** Abilities the app announced; some change the shape of the data it is sent. */

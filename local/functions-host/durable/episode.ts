@@ -1,0 +1,253 @@
+import { numberingOf, type PlanContext, planStep, releaseRequest, takesIds } from './plan.js';
+import type { Instance } from './store.js';
+import {
+  type Action,
+  ActionType,
+  type ControlBody,
+  EventType,
+  type HistoryEvent,
+  isFinished,
+  type OrchestratorState,
+  type Outgoing,
+} from './types.js';
+
+/** How a run of an orchestrator function ended. */
+export type RunOutcome = { state: OrchestratorState } | { error: string };
+
+/** What an episode may use. */
+export interface EpisodeDeps {
+  now(): number;
+  newId(): string;
+  httpPollMs: number;
+  maxActions: number;
+  /**
+   * Runs the orchestrator function once over a history.
+   * @throws TransientError when the worker is gone: the episode is then tried again as a whole
+   */
+  run(instance: Instance, history: readonly HistoryEvent[]): Promise<RunOutcome>;
+}
+
+/** The work could not be done now; the same messages will be tried again. */
+export class TransientError extends Error {}
+
+/** An orchestration in the midst of an episode. */
+export interface Episode {
+  readonly deps: EpisodeDeps;
+  readonly instance: Instance;
+  /** Whole history, the new part included. */
+  history: HistoryEvent[];
+  /** The part not yet stored. */
+  added: HistoryEvent[];
+  outgoing: Outgoing;
+  /** Input events not yet given to the function. */
+  fresh: HistoryEvent[];
+  /** True once this generation has ended with `continueAsNew`. */
+  newGeneration: boolean;
+  /** True when rows of an earlier generation are left to remove after the commit. */
+  droppedEarlier: boolean;
+}
+
+/** An event of now. */
+export function makeEvent(nowMs: number, type: number, fields: Partial<HistoryEvent> = {}): HistoryEvent {
+  return {
+    EventType: type,
+    EventId: -1,
+    IsPlayed: false,
+    Timestamp: new Date(nowMs).toISOString(),
+    ...fields,
+  };
+}
+
+/** Adds events to the history. */
+export function append(episode: Episode, ...events: HistoryEvent[]): void {
+  episode.history.push(...events);
+  episode.added.push(...events);
+}
+
+/** Queues a message to go out after the commit. */
+export function send(episode: Episode, to: string, body: ControlBody): void {
+  episode.outgoing.control.push({ id: episode.deps.newId(), to, body });
+}
+
+/** How often each external event is awaited in a list of actions. */
+function countWaits(actions: readonly Action[], counts: Map<string, number>): Map<string, number> {
+  for (const action of actions) {
+    const name = action.externalEventName;
+    if (action.actionType === ActionType.WaitForExternalEvent && name !== undefined) {
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+    }
+    countWaits(action.compoundActions ?? [], counts);
+  }
+  return counts;
+}
+
+/** External events that arrived and were never awaited: they belong to the next generation. */
+export function unconsumedEvents(
+  history: readonly HistoryEvent[],
+  actions: readonly Action[],
+): HistoryEvent[] {
+  const waits = countWaits(actions, new Map());
+  return history.filter((event) => {
+    if (event.EventType !== EventType.EventRaised || event.internal) return false;
+    const left = waits.get(event.Name ?? '') ?? 0;
+    waits.set(event.Name ?? '', left - 1);
+    return left <= 0;
+  });
+}
+
+/** The next events one run of the function can take together. */
+export function takeSegment(history: readonly HistoryEvent[], fresh: HistoryEvent[]): HistoryEvent[] {
+  const segment: HistoryEvent[] = [];
+  for (const event of fresh) {
+    const alone = takesIds(history, event);
+    if (alone && segment.length > 0) break;
+    segment.push(event);
+    if (alone) break;
+  }
+  fresh.splice(0, segment.length);
+  return segment;
+}
+
+/** Tells the parent of a sub-orchestration how it ended. */
+export function notifyParent(episode: Episode, outcome: Partial<HistoryEvent> & { EventType: number }): void {
+  const { parent } = episode.instance;
+  if (!parent) return;
+  const event = makeEvent(episode.deps.now(), outcome.EventType, {
+    ...outcome,
+    TaskScheduledId: parent.taskId,
+  });
+  send(episode, parent.instanceId, { kind: 'event', event, executionId: parent.executionId });
+}
+
+function releaseLocks(episode: Episode): void {
+  const { instanceId, executionId } = episode.instance;
+  for (const target of numberingOf(episode.history).locks) {
+    const request = releaseRequest({ instanceId, executionId, newId: episode.deps.newId });
+    send(episode, target, { kind: 'entity', request });
+  }
+}
+
+/** Ends the orchestration. `output` is JSON text. */
+export function finish(
+  episode: Episode,
+  status: 'Completed' | 'Failed' | 'Terminated',
+  output: string,
+): void {
+  const { instance, deps } = episode;
+  const type = status === 'Terminated' ? EventType.ExecutionTerminated : EventType.ExecutionCompleted;
+  append(episode, makeEvent(deps.now(), type, { OrchestrationStatus: status, Result: output }));
+  instance.status = status;
+  instance.output = output;
+  releaseLocks(episode);
+}
+
+function fail(episode: Episode, message: string, state?: OrchestratorState): void {
+  const { name } = episode.instance;
+  const text = `Orchestrator function '${name}' failed: ${message}`;
+  finish(episode, 'Failed', JSON.stringify(text));
+  notifyParent(episode, {
+    EventType: EventType.SubOrchestrationInstanceFailed,
+    Reason: `The sub-orchestrator function '${name}' failed: "${message}". See the function execution logs for additional details.`,
+    Details: text,
+    ...(state?.failureDetails ? { FailureDetails: state.failureDetails } : {}),
+  });
+}
+
+function continueAsNew(
+  episode: Episode,
+  next: { input: string | undefined; version?: string; carried: HistoryEvent[] },
+): void {
+  const { instance, deps } = episode;
+  releaseLocks(episode);
+  instance.executionId = deps.newId();
+  instance.generation += 1;
+  instance.rows = 0;
+  instance.input = next.input;
+  instance.status = 'Running';
+  episode.newGeneration = true;
+  episode.droppedEarlier = true;
+  episode.history = [];
+  episode.added = [];
+  send(episode, instance.instanceId, {
+    kind: 'start',
+    name: instance.name,
+    executionId: instance.executionId,
+    input: next.input,
+    version: next.version,
+    parent: instance.parent,
+  });
+  for (const event of next.carried) send(episode, instance.instanceId, { kind: 'event', event });
+}
+
+function planContext(episode: Episode, nowMs: number): PlanContext {
+  const { instance, deps } = episode;
+  return {
+    instanceId: instance.instanceId,
+    executionId: instance.executionId,
+    name: instance.name,
+    nowMs,
+    httpPollMs: deps.httpPollMs,
+    newId: deps.newId,
+  };
+}
+
+/** A time after every other in the history, so that replays see the clock move with each run. */
+function nextTimeMs(episode: Episode): number {
+  const last = episode.history.findLast(({ EventType: type }) => type === EventType.OrchestratorStarted);
+  return Math.max(episode.deps.now(), last ? Date.parse(last.Timestamp) + 1 : 0);
+}
+
+function settle(
+  episode: Episode,
+  state: OrchestratorState,
+  actions: Action[],
+  next?: { input?: string },
+): void {
+  if (state.error !== undefined) {
+    fail(episode, state.error, state);
+  } else if (next) {
+    const version = episode.history.find(
+      ({ EventType: type }) => type === EventType.ExecutionStarted,
+    )?.Version;
+    const carried = [...unconsumedEvents(episode.history, actions), ...unconsumedEvents(episode.fresh, [])];
+    continueAsNew(episode, { input: next.input, version, carried });
+  } else if (state.isDone) {
+    const output = JSON.stringify(state.output) ?? 'null';
+    finish(episode, 'Completed', output);
+    notifyParent(episode, { EventType: EventType.SubOrchestrationInstanceCompleted, Result: output });
+  }
+}
+
+/** Gives one segment to the function and records what it asks for. */
+async function runSegment(episode: Episode, segment: HistoryEvent[]): Promise<void> {
+  const { deps, instance } = episode;
+  const nowMs = nextTimeMs(episode);
+  const before = episode.history.map((event) => (event.IsPlayed ? event : { ...event, IsPlayed: true }));
+  const events = [makeEvent(nowMs, EventType.OrchestratorStarted), ...segment];
+  const outcome = await deps.run(instance, [...before, ...events]);
+  append(episode, ...events);
+  if (instance.status === 'Pending') instance.status = 'Running';
+  if ('error' in outcome) return fail(episode, outcome.error);
+  const { state } = outcome;
+  const actions = state.actions.flat();
+  if (actions.length > deps.maxActions) {
+    return fail(
+      episode,
+      `it asked for ${actions.length} actions; maxOrchestrationActions is ${deps.maxActions}`,
+    );
+  }
+  const step = planStep(planContext(episode, nowMs), episode.history, segment, actions);
+  const { seen, nextId, locks } = step;
+  append(episode, ...step.events, makeEvent(nowMs, EventType.OrchestratorCompleted, { seen, nextId, locks }));
+  episode.outgoing.control.push(...step.outgoing.control);
+  episode.outgoing.work.push(...step.outgoing.work);
+  if (state.customStatus !== undefined) instance.customStatus = JSON.stringify(state.customStatus);
+  settle(episode, state, actions, step.continueAs);
+}
+
+/** Runs the function over all fresh events, as few times as the numbering of tasks allows. */
+export async function runFresh(episode: Episode): Promise<void> {
+  while (episode.fresh.length > 0 && !isFinished(episode.instance.status) && !episode.newGeneration) {
+    await runSegment(episode, takeSegment(episode.history, episode.fresh));
+  }
+}

@@ -1,0 +1,271 @@
+import { readBody } from '../http/buffered.js';
+import { type HttpCall, type PathHandler, sendJson, sendStatus } from '../http/server.js';
+import type { DurableClient, InstanceQuery, SendResult } from './client.js';
+import { type HubAddress, managementUrls } from './links.js';
+import { toHistory, toStatus } from './status.js';
+import { isFinished } from './types.js';
+
+/** Largest body of a call, in bytes. */
+const MAX_BODY_BYTES = 100 * 1024 * 1024;
+/** Most instances on one page. */
+const MAX_TOP = 1_000;
+const CONTINUATION_HEADER = 'x-ms-continuation-token';
+
+export interface DurableApi {
+  client: DurableClient;
+  address(): HubAddress;
+  sleep(ms: number): Promise<void>;
+  now(): number;
+}
+
+function refuse(call: HttpCall, status: number, message: string): void {
+  sendJson(call.response, status, { Message: message });
+}
+
+/** JSON text of a body; undefined when it is empty. Answers itself and returns false when the body is no JSON. */
+async function jsonBody(call: HttpCall): Promise<string | undefined | false> {
+  const body = await readBody(call.request, MAX_BODY_BYTES);
+  if (!body) {
+    sendStatus(call.response, 413);
+    return false;
+  }
+  const text = body.toString('utf8');
+  if (text.trim() === '') return undefined;
+  try {
+    JSON.parse(text);
+    return text;
+  } catch {
+    refuse(call, 400, 'the body must be JSON');
+    return false;
+  }
+}
+
+function respondAccepted(api: DurableApi, call: HttpCall, id: string): void {
+  const links = managementUrls(api.address(), id);
+  call.response.setHeader('location', links.statusQueryGetUri);
+  call.response.setHeader('retry-after', '10');
+  sendJson(call.response, 202, links);
+}
+
+/** Waits for the end when the caller asked for it (`timeout`, `pollingInterval` in seconds). */
+async function startAndWait(api: DurableApi, call: HttpCall, id: string): Promise<void> {
+  const timeout = Number(call.url.searchParams.get('timeout') ?? Number.NaN);
+  const interval = Number(call.url.searchParams.get('pollingInterval') ?? 1);
+  if (!(timeout > 0)) return respondAccepted(api, call, id);
+  const endMs = api.now() + timeout * 1000;
+  for (;;) {
+    const instance = await api.client.get(id);
+    if (instance?.status === 'Completed') {
+      return sendJson(call.response, 200, JSON.parse(instance.output ?? 'null'));
+    }
+    if (instance && isFinished(instance.status)) {
+      return sendJson(call.response, instance.status === 'Failed' ? 500 : 200, toStatus(instance, true));
+    }
+    if (api.now() >= endMs) return respondAccepted(api, call, id);
+    await api.sleep(Math.max(0.1, interval) * 1000);
+  }
+}
+
+async function orchestrators(api: DurableApi, path: readonly string[], call: HttpCall): Promise<void> {
+  const [name, instanceId, ...rest] = path;
+  if (name === undefined || rest.length > 0) return sendStatus(call.response, 404);
+  if (call.request.method !== 'POST') return sendStatus(call.response, 405);
+  const input = await jsonBody(call);
+  if (input === false) return;
+  const version = call.url.searchParams.get('version') ?? undefined;
+  const started = await api.client.start({ name, instanceId, input, version });
+  if ('id' in started) return startAndWait(api, call, started.id);
+  if (started.refused === 'unknown') {
+    return refuse(
+      call,
+      400,
+      `The function '${name}' doesn't exist, is disabled, or is not an orchestrator function.`,
+    );
+  }
+  refuse(call, 409, `An instance with ID '${instanceId}' exists and has not ended.`);
+}
+
+function flag(call: HttpCall, name: string, fallback: boolean): boolean {
+  const value = call.url.searchParams.get(name);
+  return value === null ? fallback : /^(true|1)$/i.test(value);
+}
+
+async function showInstance(api: DurableApi, id: string, call: HttpCall): Promise<void> {
+  const instance = await api.client.get(id);
+  if (!instance) return refuse(call, 404, `No instance with ID '${id}' found.`);
+  const status: Record<string, unknown> = toStatus(instance, flag(call, 'showInput', true));
+  if (flag(call, 'showHistory', false)) {
+    const show = { output: flag(call, 'showHistoryOutput', false), input: flag(call, 'showInput', false) };
+    const history = toHistory(await api.client.history(instance), show);
+    // The client library reads `history`, callers of the web API `historyEvents`.
+    status['historyEvents'] = history;
+    status['history'] = history;
+  }
+  if (!isFinished(instance.status)) {
+    call.response.setHeader('location', managementUrls(api.address(), id).statusQueryGetUri);
+    call.response.setHeader('retry-after', '10');
+    return sendJson(call.response, 202, status);
+  }
+  const failed = instance.status === 'Failed' && flag(call, 'returnInternalServerErrorOnFailure', false);
+  sendJson(call.response, failed ? 500 : 200, status);
+}
+
+/** Reads a filter; undefined when a time is no time. */
+function readQuery(call: HttpCall): InstanceQuery | undefined {
+  const { searchParams } = call.url;
+  const times: Record<string, string | undefined> = {};
+  for (const name of ['createdTimeFrom', 'createdTimeTo', 'lastUpdatedTimeFrom', 'lastUpdatedTimeTo']) {
+    const value = searchParams.get(name);
+    if (!value) continue;
+    if (Number.isNaN(Date.parse(value))) return undefined;
+    times[name] = new Date(value).toISOString();
+  }
+  const top = Number(searchParams.get('top') ?? 100);
+  const statuses = (searchParams.get('runtimeStatus') ?? '').split(',').map((one) => one.trim());
+  return {
+    statuses: statuses.filter((one) => one !== ''),
+    createdFrom: times['createdTimeFrom'],
+    createdTo: times['createdTimeTo'],
+    lastUpdatedFrom: times['lastUpdatedTimeFrom'],
+    lastUpdatedTo: times['lastUpdatedTimeTo'],
+    prefix: searchParams.get('instanceIdPrefix') ?? undefined,
+    top: Number.isInteger(top) && top > 0 ? Math.min(top, MAX_TOP) : 100,
+    continuation: call.request.headers[CONTINUATION_HEADER] as string | undefined,
+  };
+}
+
+async function listInstances(api: DurableApi, call: HttpCall): Promise<void> {
+  const query = readQuery(call);
+  if (!query) return refuse(call, 400, 'times must be ISO dates');
+  const page = await api.client.query(query);
+  if (page.continuation) call.response.setHeader(CONTINUATION_HEADER, page.continuation);
+  const showInput = flag(call, 'showInput', true);
+  sendJson(
+    call.response,
+    200,
+    page.instances.map((instance) => toStatus(instance, showInput)),
+  );
+}
+
+async function purge(api: DurableApi, id: string | undefined, call: HttpCall): Promise<void> {
+  if (id !== undefined) {
+    const found = await api.client.purge(id);
+    if (!found) return refuse(call, 404, `No instance with ID '${id}' found.`);
+    return sendJson(call.response, 200, { instancesDeleted: 1 });
+  }
+  const query = readQuery(call);
+  if (!query) return refuse(call, 400, 'times must be ISO dates');
+  const instancesDeleted = await api.client.purgeBy(query);
+  sendJson(call.response, instancesDeleted > 0 ? 200 : 404, { instancesDeleted });
+}
+
+function answerSend(call: HttpCall, id: string, result: SendResult): void {
+  if (result === 'sent') sendStatus(call.response, 202);
+  else if (result === 'ended') sendStatus(call.response, 410);
+  else refuse(call, 404, `No instance with ID '${id}' found.`);
+}
+
+async function operate(api: DurableApi, path: readonly string[], call: HttpCall): Promise<void> {
+  const [id = '', operation = '', item, ...rest] = path;
+  if (call.request.method !== 'POST') return sendStatus(call.response, 405);
+  const reason = call.url.searchParams.get('reason') ?? '';
+  const lower = operation.toLowerCase();
+  if (lower === 'raiseevent' && item !== undefined && rest.length === 0) {
+    const input = await jsonBody(call);
+    if (input === false) return;
+    return answerSend(call, id, await api.client.raise(id, item, input));
+  }
+  if (item !== undefined) return sendStatus(call.response, 404);
+  if (lower === 'terminate' || lower === 'suspend' || lower === 'resume') {
+    return answerSend(call, id, await api.client.control(id, lower, reason));
+  }
+  if (lower === 'rewind') {
+    const result = await api.client.rewind(id, reason);
+    if (result === 'notFailed') return refuse(call, 412, 'only a failed instance can be rewound');
+    return answerSend(call, id, result);
+  }
+  if (lower === 'restart') return restart(api, id, call);
+  sendStatus(call.response, 404);
+}
+
+async function restart(api: DurableApi, id: string, call: HttpCall): Promise<void> {
+  const instance = await api.client.get(id);
+  if (!instance) return refuse(call, 404, `No instance with ID '${id}' found.`);
+  const sameId = !flag(call, 'restartWithNewInstanceId', true);
+  const { name, input } = instance;
+  const started = await api.client.start({ name, input, instanceId: sameId ? id : undefined });
+  if ('id' in started) respondAccepted(api, call, started.id);
+  else
+    refuse(call, 409, `the instance '${id}' cannot be restarted: it has not ended, or its function is gone`);
+}
+
+async function instances(api: DurableApi, path: readonly string[], call: HttpCall): Promise<void> {
+  const [id, ...rest] = path;
+  if (rest.length > 0) return operate(api, path, call);
+  const { method } = call.request;
+  if (method === 'DELETE') return purge(api, id || undefined, call);
+  if (method !== 'GET') return sendStatus(call.response, 405);
+  if (id) return showInstance(api, id, call);
+  return listInstances(api, call);
+}
+
+async function listEntities(api: DurableApi, name: string | undefined, call: HttpCall): Promise<void> {
+  const query = readQuery(call);
+  if (!query) return refuse(call, 400, 'times must be ISO dates');
+  const prefix = name === undefined ? undefined : `@${name.toLowerCase()}@`;
+  const page = await api.client.query({ ...query, statuses: [], entities: true, prefix });
+  if (page.continuation) call.response.setHeader(CONTINUATION_HEADER, page.continuation);
+  sendJson(
+    call.response,
+    200,
+    page.instances.map(({ instanceId, updatedAt }) => {
+      const at = instanceId.indexOf('@', 1);
+      return {
+        entityId: { name: instanceId.slice(1, at), key: instanceId.slice(at + 1) },
+        lastOperationTime: updatedAt,
+      };
+    }),
+  );
+}
+
+async function entities(api: DurableApi, path: readonly string[], call: HttpCall): Promise<void> {
+  const [name, key, ...rest] = path;
+  const { method } = call.request;
+  if (rest.length > 0) return sendStatus(call.response, 404);
+  if (name === undefined || key === undefined) {
+    if (method !== 'GET') return sendStatus(call.response, 405);
+    return listEntities(api, name, call);
+  }
+  if (method === 'GET') {
+    const state = await api.client.entityState({ name, key });
+    if (state === undefined) return sendStatus(call.response, 404);
+    return sendJson(call.response, 200, JSON.parse(state));
+  }
+  if (method !== 'POST') return sendStatus(call.response, 405);
+  const input = await jsonBody(call);
+  if (input === false) return;
+  await api.client.signal({ name, key }, call.url.searchParams.get('op') ?? '', input);
+  sendStatus(call.response, 202);
+}
+
+/** Parts of a path below the API's prefix; undefined for another path. */
+function below(path: readonly string[]): readonly string[] | undefined {
+  const lower = path.map((part) => part.toLowerCase());
+  if (lower[0] === 'durabletask') return path.slice(1);
+  if (lower[0] === 'runtime' && lower[1] === 'webhooks' && lower[2] === 'durabletask') return path.slice(3);
+  return undefined;
+}
+
+/** Serves `/runtime/webhooks/durabletask/…` and its plain form `/durabletask/…`. */
+export function createDurableApi(api: DurableApi): PathHandler {
+  return async (path, call) => {
+    const mine = below(path);
+    if (!mine) return false;
+    const [area, ...rest] = mine;
+    if (area === 'orchestrators') await orchestrators(api, rest, call);
+    else if (area === 'instances') await instances(api, rest, call);
+    else if (area === 'entities') await entities(api, rest, call);
+    else sendStatus(call.response, 404);
+    return true;
+  };
+}

@@ -1,0 +1,74 @@
+import { BlobServiceClient, type ContainerClient, RestError } from '@azure/storage-blob';
+
+/** Longest text kept in a table property, in UTF-16 units; a property holds 64 KiB. */
+const MAX_INLINE_CHARS = 30_000;
+
+/** A text in a table row: itself, or the name of the blob that holds it. */
+export interface PackedText {
+  text?: string;
+  blob?: string;
+}
+
+/** Texts too long for a table property or a queue message, each in a blob of its own. */
+export interface LargeTexts {
+  prepare(): Promise<void>;
+  /** Puts a text into a blob below the instance's folder when it is long. */
+  pack(instanceId: string, text: string | undefined): Promise<PackedText>;
+  unpack(packed: PackedText): Promise<string | undefined>;
+  /** Stores a text in any case; returns the blob's name. */
+  put(instanceId: string, text: string): Promise<string>;
+  get(name: string): Promise<string>;
+  remove(name: string): Promise<void>;
+  removeAll(instanceId: string): Promise<void>;
+}
+
+/** Folder of an instance in the container. */
+function folder(instanceId: string): string {
+  return `${encodeURIComponent(instanceId)}/`;
+}
+
+async function removeBlob(container: ContainerClient, name: string): Promise<void> {
+  await container.getBlockBlobClient(name).deleteIfExists();
+}
+
+/** Opens `<hub>-largemessages`. */
+export function createLargeTexts(storage: string, hubName: string, newId: () => string): LargeTexts {
+  const container = BlobServiceClient.fromConnectionString(storage).getContainerClient(
+    `${hubName.toLowerCase()}-largemessages`,
+  );
+  const put = async (instanceId: string, text: string) => {
+    const name = `${folder(instanceId)}${newId()}`;
+    const body = Buffer.from(text);
+    await container.getBlockBlobClient(name).upload(body, body.length);
+    return name;
+  };
+  const get = async (name: string) =>
+    (await container.getBlockBlobClient(name).downloadToBuffer()).toString('utf8');
+  return {
+    prepare: async () => {
+      await container.createIfNotExists();
+    },
+    put,
+    get,
+    async pack(instanceId, text) {
+      if (text === undefined) return {};
+      return text.length <= MAX_INLINE_CHARS ? { text } : { blob: await put(instanceId, text) };
+    },
+    async unpack({ text, blob }) {
+      return blob ? get(blob) : text;
+    },
+    remove: (name) => removeBlob(container, name),
+    async removeAll(instanceId) {
+      for await (const blob of container.listBlobsFlat({ prefix: folder(instanceId) })) {
+        await removeBlob(container, blob.name);
+      }
+    },
+  };
+}
+
+/** True for an answer of the storage service with one of these status codes. */
+export function hasStatus(error: unknown, ...codes: number[]): boolean {
+  const status =
+    error instanceof RestError ? error.statusCode : (error as { statusCode?: number }).statusCode;
+  return status !== undefined && codes.includes(status);
+}

@@ -1,0 +1,107 @@
+import { type Episode, type EpisodeDeps, type RunOutcome, runFresh } from './episode.js';
+import { accept, newInstance } from './inbox.js';
+import type { HubParts } from './parts.js';
+import { runFunction } from './run-function.js';
+import type { Instance } from './store.js';
+import type { ControlMessage, HistoryEvent, OrchestratorState } from './types.js';
+
+/** Mark before the state in the message of what a failed orchestrator throws. */
+const STATE_MARK = '$OutOfProcData$:';
+/** Newest version of the orchestrator protocol spoken here: compound actions, HTTP polling, entity locks. */
+const SCHEMA_VERSION = 3;
+/** Durable timers of any length are one timer here. */
+const NO_LIMIT_TIMER = '36500.00:00:00';
+
+/** An instance as it was last read or written, with its history. */
+export interface Loaded {
+  instance: Instance;
+  history: HistoryEvent[];
+}
+
+function orchestratorInput(parts: HubParts, instance: Instance, history: readonly HistoryEvent[]): string {
+  return JSON.stringify({
+    history,
+    input: instance.input === undefined ? undefined : JSON.parse(instance.input),
+    instanceId: instance.instanceId,
+    isReplaying: history.some((event) => event.IsPlayed),
+    parentInstanceId: instance.parent?.instanceId,
+    upperSchemaVersion: SCHEMA_VERSION,
+    upperSchemaVersionNew: SCHEMA_VERSION,
+    longRunningTimerIntervalDuration: NO_LIMIT_TIMER,
+    maximumShortTimerDuration: NO_LIMIT_TIMER,
+    defaultHttpAsyncRequestSleepTimeMillseconds: parts.config.httpPollMs,
+  });
+}
+
+async function runOrchestrator(
+  parts: HubParts,
+  instance: Instance,
+  history: readonly HistoryEvent[],
+): Promise<RunOutcome> {
+  const { name, instanceId } = instance;
+  const fn = parts.functions.find('orchestrator', name);
+  if (!fn) return { error: `there is no orchestrator function named "${name}" in the app` };
+  const json = orchestratorInput(parts, instance, history);
+  const done = await runFunction(parts, fn, { json, reason: `orchestration ${instanceId}`, instanceId });
+  if (done.error === undefined) return { state: done.value as OrchestratorState };
+  const { message } = done.error;
+  const at = message.indexOf(STATE_MARK);
+  if (at < 0) return { error: message };
+  return { state: JSON.parse(message.slice(at + STATE_MARK.length)) as OrchestratorState };
+}
+
+function episodeDeps(parts: HubParts): EpisodeDeps {
+  return {
+    now: () => parts.clock.now(),
+    newId: () => parts.clock.newId().replaceAll('-', ''),
+    httpPollMs: parts.config.httpPollMs,
+    maxActions: parts.config.maxOrchestrationActions,
+    run: (instance, history) => runOrchestrator(parts, instance, history),
+  };
+}
+
+/** The instance a batch of messages is for; undefined when it does not exist and none of them makes it. */
+function open(parts: HubParts, loaded: Loaded | undefined, messages: ControlMessage[]): Loaded | undefined {
+  if (loaded) return { instance: structuredClone(loaded.instance), history: [...loaded.history] };
+  for (const { to, body } of messages) {
+    if (body.kind === 'start' && body.parent) {
+      return { instance: newInstance(to, body, parts.clock.now()), history: [] };
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Runs one episode: takes the messages in, runs the function over them, and writes everything that follows in one
+ * transaction before anything is sent.
+ * @returns the new state; undefined when there is no such instance
+ * @throws ConflictError, TransientError: nothing was changed
+ */
+export async function runOrchestration(
+  parts: HubParts,
+  loaded: Loaded | undefined,
+  messages: ControlMessage[],
+): Promise<Loaded | undefined> {
+  const opened = open(parts, loaded, messages);
+  if (!opened) return undefined;
+  const { instance, history } = opened;
+  const episode: Episode = {
+    deps: episodeDeps(parts),
+    instance,
+    history,
+    added: [],
+    outgoing: { control: [], work: [] },
+    fresh: [],
+    newGeneration: false,
+    droppedEarlier: false,
+  };
+  const known = instance.recent.join();
+  for (const message of messages) accept(episode, message);
+  await runFresh(episode);
+  if (instance.etag && instance.recent.join() === known) return { instance, history: episode.history };
+  instance.updatedAt = new Date(parts.clock.now()).toISOString();
+  const row = await parts.store.commit({ instance, events: episode.added, outgoing: episode.outgoing });
+  await parts.flush(row);
+  if (episode.droppedEarlier) await parts.store.dropEarlier(instance);
+  return { instance, history: episode.history };
+}
