@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { mappingKindOf } from '../config/kusto-types.js';
-import { metadataPaths } from '../config/schema-route.js';
+import { readsKey } from '../config/schema-route.js';
 import type { Config, RouteConfig } from '../config/types.js';
 import { formatDuration, parseTimeSpan } from '../config/units.js';
 import {
@@ -106,9 +106,8 @@ export async function checkMapping(context: TableCheckContext, target: CheckTarg
         : `.create table ['${target.name}'] ingestion ${kind} mapping "${route.mapping}" '[…]'`;
     return [failed(name, 'MAPPING_MISSING', { message: `there is no ${kind} mapping of this name`, fix })];
   }
-  const paths = new Set(found.columns.map(({ path }) => path));
-  const lost =
-    kind === 'json' ? lostFacts(route, (key) => metadataPaths(key).some((path) => paths.has(path))) : [];
+  const paths = found.columns.map(({ path }) => path);
+  const lost = kind === 'json' ? lostFacts(route, (key) => readsKey(paths, key)) : [];
   const add = `.alter-merge table ['${target.name}'] ingestion json mapping "${route.mapping}" '[…]' with path ${lost.map((key) => `$.${key}`).join(', ')}`;
   return [incomplete(name, lost, add)];
 }

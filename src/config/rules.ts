@@ -4,7 +4,7 @@ import type { Finding } from './issues.js';
 import { mappingKindOf } from './kusto-types.js';
 import { nearest } from './nearest.js';
 import type { SourceInput } from './schema.js';
-import { metadataPaths } from './schema-route.js';
+import { readsKey } from './schema-route.js';
 import type { TableInput } from './schema-table.js';
 import type { Settings } from './settings.js';
 
@@ -87,8 +87,8 @@ function tableFindings(
       const problem = `${mapping} is a ${other.kind} mapping, but format ${format} needs a ${kind} one`;
       return [{ path: [...path, 'mapping'], problem }];
     }
-    const paths = new Set(found?.columns.map((column) => column.path));
-    const lost = Object.keys(columns).filter((key) => !metadataPaths(key).some((one) => paths.has(one)));
+    const paths = found?.columns.map((column) => column.path) ?? [];
+    const lost = Object.keys(columns).filter((key) => !readsKey(paths, key));
     return found === undefined || kind !== 'json'
       ? []
       : lost.map((key) => ({

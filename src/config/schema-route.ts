@@ -187,9 +187,9 @@ function inlineMappingFindings(route: RouteInput): Finding[] {
       findings.push({ path: ['mapping', index], message });
     }
   }
-  const paths = new Set(route.mapping.map(({ path }) => path));
+  const paths = route.mapping.map(({ path }) => path);
   for (const key of Object.keys(route.columns)) {
-    if (kind === 'json' && !metadataPaths(key).some((path) => paths.has(path))) {
+    if (kind === 'json' && !readsKey(paths, key)) {
       findings.push({
         path: ['mapping'],
         message: `has no column with path $.${key}, so that fact would be lost; add it`,
@@ -199,9 +199,12 @@ function inlineMappingFindings(route: RouteInput): Finding[] {
   return findings;
 }
 
-/** The ways to write the JSON path of a top-level key. */
-export function metadataPaths(key: string): readonly string[] {
-  return [`$.${key}`, `$['${key}']`, `$["${key}"]`];
+/** Does one of the JSON paths read this top-level key, or something within it? */
+export function readsKey(paths: readonly unknown[], key: string): boolean {
+  const starts = [`$.${key}`, `$['${key}']`, `$["${key}"]`];
+  const within = (path: string, start: string): boolean =>
+    path.startsWith(start) && /^(?:$|[.[])/.test(path.slice(start.length));
+  return paths.some((path) => typeof path === 'string' && starts.some((start) => within(path, start)));
 }
 
 function columnFindings(route: RouteInput): Finding[] {
