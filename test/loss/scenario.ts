@@ -211,7 +211,7 @@ async function stopAndStart(run: Run): Promise<Disturbance> {
 /** Lets all work end: every event past its checkpoint, every shipment settled. */
 async function drain(run: Run, sent: Sent): Promise<void> {
   const { stack, options, faults } = run;
-  await progress(run, sent.accepted.size / options.events);
+  await progress(run, sent.accepted.size / Math.max(1, options.events));
   let shownMs = 0;
   await every(tickMs, drainTimeoutMs, async () => {
     await faults.advance(aheadMs);
