@@ -37,7 +37,7 @@ export function plantSecrets() {
 export type Secrets = ReturnType<typeof plantSecrets>;
 
 export const OPERATOR = 'token-of-the-operator';
-export const TENANT = '11111111-2222-3333-4444-555555555555';
+const TENANT = '11111111-2222-3333-4444-555555555555';
 
 export interface World {
   readonly stack: Stack & { readonly token: string };

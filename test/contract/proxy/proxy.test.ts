@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { type Azurite, startAzurite } from '../../../local/shared/azurite.js';
+import { createMessageTransport } from '../../../src/kusto/message-transport.azure.js';
 import { createRestIngestion } from '../../../src/kusto/queued-rest.js';
 import { createStreamingIngestion } from '../../../src/kusto/streaming.js';
 import { systemClock } from '../../../src/runtime/system-clock.js';
@@ -74,4 +75,18 @@ test('blob, table and service container calls go through the proxy', async () =>
   const table = createTableStore({ storage, table: 'proxied', clock: systemClock, proxyUrl: proxy.url });
   await table.upsert({ partitionKey: 'p', rowKey: 'r', properties: { a: 1 } });
   assert.ok(through(azurite.tableUrl) > 0);
+});
+
+test('messages to the service’s queue and reads of its status table go through the proxy', async () => {
+  const transport = createMessageTransport({ proxyUrl: proxy.url });
+  const sas = (base: string, name: string) => new SasUrl(`${base}/${name}?sv=1&sp=a&sig=x`);
+  const asked = [
+    { base: azurite.queueUrl, ask: () => transport.enqueue(sas(azurite.queueUrl, 'q'), 'message') },
+    { base: azurite.tableUrl, ask: () => transport.readStatus(sas(azurite.tableUrl, 't'), 'source') },
+  ];
+  for (const { base, ask } of asked) {
+    const before = through(base);
+    await assert.rejects(ask(), { code: 'STORAGE_FORBIDDEN' });
+    assert.equal(through(base), before + 1);
+  }
 });

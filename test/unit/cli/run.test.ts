@@ -318,7 +318,7 @@ test('dead letters are listed and replayed by filter; what fails again exits wit
   ]);
   assert.match(listed.out, /decode {2}RECORD_NOT_JSON {2}D\.T {5}0\/7/);
   assert.match(listed.out, /--continuation next/);
-  assert.equal(seen[0]?.url, '/api/dead-letters?source=s&code=RECORD_NOT_JSON&limit=5');
+  assert.equal(seen[0]?.url, '/api/dead-letters?source=s&errorCode=RECORD_NOT_JSON&limit=5');
   assert.equal((await run(['dead-letters', 'replay', '--kind', 'delivery', '--limit', '9'])).code, 0);
   assert.deepEqual(JSON.parse(seen[1]?.body ?? ''), { kind: 'delivery', limit: 9 });
   assert.equal((await run(['dead-letters', 'replay'])).code, 1);
