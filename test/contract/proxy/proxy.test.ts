@@ -81,8 +81,8 @@ test('messages to the service’s queue and reads of its status table go through
   const transport = createMessageTransport({ proxyUrl: proxy.url });
   const sas = (base: string, name: string) => new SasUrl(`${base}/${name}?sv=1&sp=a&sig=x`);
   const asked = [
-    { base: azurite.queueUrl, ask: () => transport.enqueue(sas(azurite.queueUrl, 'q'), 'message') },
-    { base: azurite.tableUrl, ask: () => transport.readStatus(sas(azurite.tableUrl, 't'), 'source') },
+    { base: azurite.queueUrl, ask: () => transport.enqueue(sas(azurite.queueUrl, 'queue'), 'message') },
+    { base: azurite.tableUrl, ask: () => transport.readStatus(sas(azurite.tableUrl, 'table'), 'source') },
   ];
   for (const { base, ask } of asked) {
     const before = through(base);
