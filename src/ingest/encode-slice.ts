@@ -53,11 +53,11 @@ export async function encodePlain(
   options: EncodeSliceOptions,
   output: EncodeOutput,
 ): Promise<void> {
-  for (const { envelope, target, body } of prepared) {
+  for (const one of prepared) {
+    const { envelope, target, body } = one;
     const index = envelope.pieceIndex;
     try {
-      const input: EncodeInput =
-        index === undefined ? { body, envelope, target } : { body, envelope, target, index };
+      const input: EncodeInput = index === undefined ? one : { body, envelope, target, index };
       const pending = options.encoders(target.target.format)(input, output);
       if (pending !== undefined) {
         await pending;
