@@ -181,8 +181,8 @@ async function operate(api: DurableApi, path: readonly string[], call: HttpCall)
   }
   if (lower === 'rewind') {
     const result = await api.client.rewind(id, reason);
-    if (result === 'notFailed') return refuse(call, 412, 'only a failed instance can be rewound');
-    return answerSend(call, id, result);
+    // The client library makes the body the message of its error, and has a good one of its own for an empty body.
+    return sendStatus(call.response, { sent: 202, missing: 404, notFailed: 412 }[result]);
   }
   if (lower === 'restart') return restart(api, id, call);
   sendStatus(call.response, 404);

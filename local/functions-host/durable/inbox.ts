@@ -151,7 +151,13 @@ function onControl(episode: Episode, event: HistoryEvent): boolean {
 function onEvent(episode: Episode, event: HistoryEvent, executionId: string | undefined): void {
   const { instance } = episode;
   if (executionId !== undefined && executionId !== instance.executionId) return;
-  if (isFinished(instance.status) || onControl(episode, event)) return;
+  if (isFinished(instance.status)) {
+    // A rewind may still need what other tasks delivered after the failure.
+    if (instance.status === 'Failed' && event.EventId === -1 && isWanted(episode, event))
+      putOff(episode, event);
+    return;
+  }
+  if (onControl(episode, event)) return;
   if (instance.status === 'Suspended' || !hasStarted(episode)) putOff(episode, event);
   else if (isWanted(episode, event)) episode.fresh.push(event);
 }

@@ -3,7 +3,7 @@ import { accept, newInstance } from './inbox.js';
 import type { HubParts } from './parts.js';
 import { runFunction } from './run-function.js';
 import type { Instance } from './store.js';
-import type { ControlMessage, HistoryEvent, OrchestratorState } from './types.js';
+import { type ControlMessage, type HistoryEvent, isFinished, type OrchestratorState } from './types.js';
 
 /** Mark before the state in the message of what a failed orchestrator throws. */
 const STATE_MARK = '$OutOfProcData$:';
@@ -99,7 +99,9 @@ export async function runOrchestration(
   for (const message of messages) accept(episode, message);
   await runFresh(episode);
   if (instance.etag && instance.recent.join() === known) return { instance, history: episode.history };
-  instance.updatedAt = new Date(parts.clock.now()).toISOString();
+  if (!loaded || !isFinished(loaded.instance.status) || !isFinished(instance.status)) {
+    instance.updatedAt = new Date(parts.clock.now()).toISOString();
+  }
   const row = await parts.store.commit({ instance, events: episode.added, outgoing: episode.outgoing });
   await parts.flush(row);
   if (episode.droppedEarlier) await parts.store.dropEarlier(instance);

@@ -60,7 +60,9 @@ export function rewind(episode: Episode): void {
   const whole = episode.history;
   const cut = Math.max(0, cutIndex(whole));
   const kept = whole.slice(0, cut);
-  const later = whole.slice(cut).filter(({ EventType: type }) => !NOT_REPEATED.includes(type));
+  const late = instance.extra ? (JSON.parse(instance.extra) as HistoryEvent[]) : [];
+  const later = [...whole.slice(cut), ...late].filter(({ EventType: type }) => !NOT_REPEATED.includes(type));
+  instance.extra = undefined;
   instance.generation += 1;
   instance.rows = 0;
   instance.status = 'Running';

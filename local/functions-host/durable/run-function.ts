@@ -8,7 +8,7 @@ import type { FailureDetails } from './types.js';
 type Done = { value: unknown; error?: undefined } | { error: { message: string; stack?: string } };
 
 /** The value a function returned. */
-function valueOf(data: TypedData | null | undefined): unknown {
+function returned(data: TypedData | null | undefined): unknown {
   if (!data) return undefined;
   if (data.json !== undefined) return JSON.parse(data.json);
   if (data.bytes !== undefined) return Buffer.from(data.bytes).toString('base64');
@@ -16,7 +16,7 @@ function valueOf(data: TypedData | null | undefined): unknown {
 }
 
 function settle(result: InvocationResult): Done {
-  if (result.ok) return { value: valueOf(result.returnValue) };
+  if (result.ok) return { value: returned(result.returnValue) };
   if (result.reason === 'workerExited' || result.reason === 'unavailable') {
     throw new TransientError(result.error.message);
   }

@@ -81,7 +81,7 @@ type Row = Record<string, unknown>;
 /** A text that may be a table key; reversible. */
 export function toKey(instanceId: string): string {
   return instanceId.replace(
-    /[/\\#?%^\u0000-\u001f\u007f-\u009f]/g,
+    /[/\\#?%^\p{Cc}]/gu,
     (char) => `^${char.charCodeAt(0).toString(16).padStart(2, '0')}`,
   );
 }

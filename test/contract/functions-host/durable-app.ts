@@ -51,5 +51,191 @@ const revive = (value) => {
   if (typeof value?.createdTimeFrom === 'string') value.createdTimeFrom = new Date(value.createdTimeFrom);
   return value;
 };
-/*MORE*/
+
+// Monitor
+let looks = 0;
+df.app.activity('lookUp', { handler: () => { looks += 1; return looks >= 3 ? 'ready' : 'working'; } });
+df.app.orchestration('monitor', function* (context) {
+  const end = new Date(context.df.currentUtcDateTime.getTime() + 60_000);
+  while (context.df.currentUtcDateTime < end) {
+    const state = yield context.df.callActivity('lookUp');
+    context.df.setCustomStatus({ state });
+    if (state === 'ready') return 'done';
+    yield context.df.createTimer(new Date(context.df.currentUtcDateTime.getTime() + 50));
+  }
+  return 'late';
+});
+
+// Human interaction
+df.app.orchestration('approval', function* (context) {
+  const { ms } = context.df.getInput();
+  yield context.df.callActivity('sayHello', 'approver');
+  const due = context.df.createTimer(new Date(context.df.currentUtcDateTime.getTime() + ms));
+  const approval = context.df.waitForExternalEvent('Approval');
+  context.df.setCustomStatus('waiting');
+  const winner = yield context.df.Task.any([approval, due]);
+  if (winner === approval) { due.cancel(); return { approved: approval.result }; }
+  return 'escalated';
+});
+df.app.orchestration('twoEvents', function* (context) {
+  yield context.df.callActivity('sayHello', 'first');
+  const first = yield context.df.waitForExternalEvent('E');
+  const second = yield context.df.waitForExternalEvent('E');
+  return [first, second];
+});
+
+// Sub-orchestrations and retries
+const attempts = new Map();
+df.app.activity('flaky', { handler: ({ key, times }) => {
+  const attempt = (attempts.get(key) ?? 0) + 1;
+  attempts.set(key, attempt);
+  record({ flaky: key, attempt, at: Date.now() });
+  if (attempt <= times) throw new Error('attempt ' + attempt + ' of ' + key);
+  return attempt;
+} });
+df.app.orchestration('child', function* (context) {
+  record({ child: context.df.instanceId, parent: context.df.parentInstanceId });
+  return yield context.df.callActivity('flaky', context.df.getInput());
+});
+df.app.orchestration('parent', function* (context) {
+  const { key, times, max } = context.df.getInput();
+  const retry = new df.RetryOptions(20, max);
+  retry.backoffCoefficient = 2;
+  const answer = yield context.df.callSubOrchestratorWithRetry('child', retry, { key, times });
+  const after = yield context.df.callActivity('sayHello', 'after');
+  return [answer, after];
+});
+df.app.orchestration('retries', function* (context) {
+  const retry = new df.RetryOptions(20, 3);
+  const id = context.df.instanceId;
+  const tasks = [
+    context.df.callActivityWithRetry('flaky', retry, { key: id + 'a', times: 2 }),
+    context.df.callActivityWithRetry('flaky', retry, { key: id + 'b', times: 1 }),
+    context.df.callActivity('sayHello', 'between'),
+  ];
+  const all = yield context.df.Task.all(tasks);
+  let caught = '';
+  try { yield context.df.callActivityWithRetry('flaky', retry, { key: id + 'c', times: 9 }); }
+  catch (error) { caught = error.message; }
+  const after = yield context.df.callActivity('sayHello', 'after');
+  return { all, caught, after };
+});
+df.app.orchestration('shortRetry', function* (context) {
+  const retry = new df.RetryOptions(100, 50);
+  retry.retryTimeoutInMilliseconds = 250;
+  try { yield context.df.callActivityWithRetry('flaky', retry, { key: context.df.instanceId, times: 99 }); }
+  catch (error) { const after = yield context.df.callActivity('sayHello', 'after'); return after; }
+});
+df.app.orchestration('broken', function* (context) {
+  yield context.df.callActivity('sayHello', 'before');
+  context.df.setCustomStatus('going to fail');
+  throw new Error('on purpose');
+});
+df.app.orchestration('family', function* (context) {
+  const kids = [1, 2, 3].map((n) => context.df.callSubOrchestrator('grandchild', 'k' + n, context.df.instanceId + '-' + n));
+  return yield context.df.Task.all(kids);
+});
+df.app.orchestration('grandchild', function* (context) {
+  return (yield context.df.callActivity('sayHello', context.df.getInput())) + ' ' + context.df.parentInstanceId;
+});
+let mended = false;
+df.app.activity('mend', { handler: () => { mended = true; } });
+df.app.activity('untilMended', { handler: (name) => { record({ untilMended: name }); if (!mended) throw new Error('not mended'); return 'ok ' + name; } });
+df.app.orchestration('mender', function* (context) { yield context.df.callActivity('mend'); });
+df.app.orchestration('rewindChild', function* (context) { return yield context.df.callActivity('untilMended', 'child'); });
+df.app.orchestration('rewindable', function* (context) {
+  const first = yield context.df.callActivity('sayHello', 'rewind');
+  const [a, b] = yield context.df.Task.all([context.df.callActivity('untilMended', 'own'), context.df.callSubOrchestrator('rewindChild')]);
+  const last = yield context.df.callActivity('sayHello', 'end');
+  return [first, a, b, last];
+});
+
+// Eternal
+df.app.orchestration('eternal', function* (context) {
+  const { turn, heard } = context.df.getInput();
+  const event = yield context.df.waitForExternalEvent('Next');
+  if (turn >= 2) return [...heard, event];
+  context.df.continueAsNew({ turn: turn + 1, heard: [...heard, event] });
+});
+df.app.orchestration('countDown', function* (context) {
+  const text = context.df.getInput();
+  if (text === 'xxx') return text;
+  yield context.df.callActivity('sayHello', text);
+  context.df.continueAsNew(text + 'x');
+});
+
+// Entities
+df.app.entity('Counter', (context) => {
+  const value = context.df.getState(() => 0);
+  switch (context.df.operationName) {
+    case 'add': context.df.setState(value + context.df.getInput()); break;
+    case 'reset': context.df.setState(0); break;
+    case 'get': context.df.return(value); break;
+    case 'delete': context.df.destructOnExit(); break;
+    case 'fail': throw new Error('no such thing');
+    case 'tell': context.df.signalEntity(new df.EntityId('Counter', context.df.getInput()), 'add', value); break;
+  }
+});
+df.app.orchestration('counting', function* (context) {
+  const counter = new df.EntityId('Counter', context.df.getInput());
+  context.df.signalEntity(counter, 'add', 2);
+  context.df.signalEntity(counter, 'add', 3);
+  const before = yield context.df.callActivity('sayHello', 'counter');
+  const value = yield context.df.callEntity(counter, 'get');
+  let failed = false;
+  try { yield context.df.callEntity(counter, 'fail'); } catch { failed = true; }
+  return [before, value, failed];
+});
+df.app.orchestration('transfer', function* (context) {
+  const { from, to, amount } = context.df.getInput();
+  const source = new df.EntityId('Counter', from), target = new df.EntityId('Counter', to);
+  const lock = yield context.df.lock(source, target);
+  let moved = 0;
+  const value = yield context.df.callEntity(source, 'get');
+  if (value >= amount) {
+    yield context.df.callEntity(source, 'add', -amount);
+    yield context.df.callActivity('sayHello', 'in between');
+    yield context.df.callEntity(target, 'add', amount);
+    moved = amount;
+  }
+  lock.release();
+  yield context.df.callActivity('sayHello', 'end');
+  return moved;
+});
+
+// HTTP calls
+df.app.orchestration('httpCall', function* (context) {
+  const { url } = context.df.getInput();
+  const answer = yield context.df.callHttp({ method: 'POST', url, body: { a: 1 }, headers: { 'x-test': 'y' } });
+  const after = yield context.df.callActivity('sayHello', 'after');
+  return [answer.statusCode, answer.content, after];
+});
+app.http('slow', { handler: async (request) => {
+  if (request.method === 'POST') return { status: 202, headers: { location: '/api/slow?left=2', 'retry-after': '0' } };
+  const left = Number(request.query.get('left'));
+  if (left > 0) return { status: 202, headers: { location: '/api/slow?left=' + (left - 1), 'retry-after': '0' } };
+  return { status: 200, body: 'finished' };
+} });
+
+// Large payloads
+df.app.activity('big', { handler: (size) => 'x'.repeat(size) });
+df.app.orchestration('large', function* (context) {
+  const text = yield context.df.callActivity('big', 200_000);
+  const again = yield context.df.callActivity('measure', text);
+  return { again, given: context.df.getInput().length, text };
+});
+df.app.activity('measure', { handler: (text) => text.length });
+df.app.activity('echo', { handler: (value) => value });
+df.app.orchestration('guids', function* (context) {
+  const ids = [context.df.newGuid(context.df.instanceId), context.df.newGuid(context.df.instanceId)];
+  const told = yield context.df.callActivity('echo', ids);
+  return { same: told.join() === ids.join(), different: ids[0] !== ids[1] };
+});
+df.app.orchestration('versioned', function* (context) { yield context.df.callActivity('echo', 1); return context.df.version; });
+df.app.orchestration('values', function* (context) {
+  const out = [];
+  for (const value of ['text', '123', '', 0, 12.5, true, null, [1, 'a'], { deep: { er: 1 } }, '{"a":1}']) out.push(yield context.df.callActivity('echo', value));
+  out.push((yield context.df.callActivity('echo')) ?? 'nothing');
+  return out;
+});
 `;
