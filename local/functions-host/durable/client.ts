@@ -12,13 +12,16 @@ const PURGE_PAGE = 100;
 
 /** What callers from outside may do to instances. */
 export interface DurableClient {
-  /** Starts an orchestration; `exists` when the id is taken, `unknown` when there is no such function. */
+  /**
+   * Starts an orchestration; `exists` when the id is taken, `unknown` when there is no such function, `badId`
+   * when the id is none an instance may have.
+   */
   start(request: {
     name: string;
     instanceId?: string;
     input?: string;
     version?: string;
-  }): Promise<{ id: string } | { refused: 'exists' | 'unknown' }>;
+  }): Promise<{ id: string } | { refused: 'exists' | 'unknown' | 'badId' }>;
   get(instanceId: string): Promise<Instance | undefined>;
   history(instance: Instance): Promise<HistoryEvent[]>;
   query(query: InstanceQuery): Promise<InstancePage>;
@@ -79,6 +82,9 @@ export function toFilter(query: InstanceQuery): string {
   return parts.join(' and ');
 }
 
+/** Ids an instance may have, as in Azure: 1 to 100 characters, no `@` first, none of `/ \\ # ?`, no control characters. */
+const INSTANCE_ID = /^(?!@)[^/\\#?\p{Cc}]{1,100}$/u;
+
 const NEW_ID = (parts: HubParts) => parts.clock.newId().replaceAll('-', '');
 
 function mayReplace(parts: HubParts, status: RuntimeStatus): boolean {
@@ -92,6 +98,7 @@ async function start(
   const fn = parts.functions.find('orchestrator', request.name);
   if (!fn) return { refused: 'unknown' };
   const id = request.instanceId ?? NEW_ID(parts);
+  if (!INSTANCE_ID.test(id)) return { refused: 'badId' };
   const existing = await parts.store.load(id);
   if (existing && !mayReplace(parts, existing.status)) return { refused: 'exists' };
   const body: Extract<ControlBody, { kind: 'start' }> = {

@@ -1,4 +1,5 @@
-import { numberingOf, type PlanContext, planStep, releaseRequest, takesIds } from './plan.js';
+import { messageOf } from '../errors.js';
+import { numberingOf, type PlanContext, planStep, releaseRequest, type Step, takesIds } from './plan.js';
 import type { Instance } from './store.js';
 import {
   type Action,
@@ -176,7 +177,8 @@ function continueAsNew(
     version: next.version,
     parent: instance.parent,
   });
-  for (const event of next.carried) send(episode, instance.instanceId, { kind: 'event', event });
+  // They wait in the instance, not in the queue: an event that arrives meanwhile must stay behind them.
+  instance.extra = next.carried.length > 0 ? JSON.stringify(next.carried) : undefined;
 }
 
 function planContext(episode: Episode, nowMs: number): PlanContext {
@@ -218,6 +220,19 @@ function settle(
   }
 }
 
+/** What a run leads to; an error when the function asks for what cannot be done. */
+function plan(
+  episode: Episode,
+  nowMs: number,
+  run: { segment: HistoryEvent[]; actions: Action[] },
+): Step | { error: string } {
+  try {
+    return planStep(planContext(episode, nowMs), episode.history, run.segment, run.actions);
+  } catch (error) {
+    return { error: messageOf(error) };
+  }
+}
+
 /** Gives one segment to the function and records what it asks for. */
 async function runSegment(episode: Episode, segment: HistoryEvent[]): Promise<void> {
   const { deps, instance } = episode;
@@ -236,7 +251,8 @@ async function runSegment(episode: Episode, segment: HistoryEvent[]): Promise<vo
       `it asked for ${actions.length} actions; maxOrchestrationActions is ${deps.maxActions}`,
     );
   }
-  const step = planStep(planContext(episode, nowMs), episode.history, segment, actions);
+  const step = plan(episode, nowMs, { segment, actions });
+  if ('error' in step) return fail(episode, step.error);
   const { seen, nextId, locks } = step;
   append(episode, ...step.events, makeEvent(nowMs, EventType.OrchestratorCompleted, { seen, nextId, locks }));
   episode.outgoing.control.push(...step.outgoing.control);

@@ -82,6 +82,10 @@ async function orchestrators(api: DurableApi, path: readonly string[], call: Htt
       `The function '${name}' doesn't exist, is disabled, or is not an orchestrator function.`,
     );
   }
+  if (started.refused === 'badId') {
+    const rule = '1 to 100 characters, not @ first, none of / \\ # ?';
+    return refuse(call, 400, `'${instanceId}' cannot be an instance ID: ${rule}`);
+  }
   refuse(call, 409, `An instance with ID '${instanceId}' exists and has not ended.`);
 }
 

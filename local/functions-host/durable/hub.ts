@@ -18,6 +18,9 @@ import type { ControlMessage, WorkItem } from './types.js';
 /** Wait before storage that did not answer is tried again, in ms. */
 const STORAGE_RETRY_MS = 1_000;
 
+/** Work items sent at once. */
+const PARALLEL_SENDS = 8;
+
 /** Binding types that give a function the durable client. */
 const CLIENT_TYPES = ['durableclient', 'orchestrationclient'];
 
@@ -108,12 +111,22 @@ function makeParts(
     await control[index]?.send(message.to, message, (message.notBeforeMs ?? 0) - clock.now());
     wake.control(index);
   };
+  const sending = new Set<string>();
   const flush = async (row: OutboxRow | undefined) => {
     if (!row) return;
-    for (const message of row.outgoing.control) await sendControl(message);
-    for (const item of row.outgoing.work) await work.send(item.instanceId, item);
-    if (row.outgoing.work.length > 0) wake.work();
-    await store.sent(row);
+    sending.add(row.rowKey);
+    try {
+      for (const message of row.outgoing.control) await sendControl(message);
+      const { work: items } = row.outgoing;
+      for (let at = 0; at < items.length; at += PARALLEL_SENDS) {
+        const some = items.slice(at, at + PARALLEL_SENDS);
+        await Promise.all(some.map((item) => work.send(item.instanceId, item)));
+        wake.work();
+      }
+      await store.sent(row);
+    } finally {
+      sending.delete(row.rowKey);
+    }
   };
   return {
     config,
@@ -126,6 +139,7 @@ function makeParts(
     control,
     partitionOf: partition,
     sendControl,
+    sending,
     flush,
     warn: (where, error) =>
       log.write('warning', CATEGORY, `${where}: ${error instanceof Error ? error.message : String(error)}`),
@@ -152,6 +166,7 @@ function assemble(options: HubOptions, functions: Registered, hubName: string) {
     hubName,
     partitionCount: config.partitionCount,
     leaseMs: config.leaseMs,
+    renewMs: config.renewMs,
     clock,
     onError: (error) => parts.warn('partition leases', error),
     async onAcquired(index) {

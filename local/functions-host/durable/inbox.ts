@@ -53,6 +53,10 @@ function hasStarted(episode: Episode): boolean {
   );
 }
 
+function isStartWaiting(episode: Episode): boolean {
+  return waiting(episode)[0]?.EventType === EventType.ExecutionStarted;
+}
+
 function onStart(episode: Episode, body: Extract<ControlMessage['body'], { kind: 'start' }>): void {
   const { instance, deps } = episode;
   if (instance.executionId !== body.executionId) {
@@ -76,10 +80,13 @@ function onStart(episode: Episode, body: Extract<ControlMessage['body'], { kind:
   }
   if (hasStarted(episode) || isFinished(instance.status)) return;
   const { Input, Version } = { Input: instance.input, Version: body.version };
-  episode.fresh.unshift(
-    makeEvent(deps.now(), EventType.ExecutionStarted, { Name: instance.name, Input, Version }),
-  );
-  if (instance.status !== 'Suspended') takeBack(episode);
+  const started = makeEvent(deps.now(), EventType.ExecutionStarted, { Name: instance.name, Input, Version });
+  if (instance.status === 'Suspended') {
+    instance.extra = JSON.stringify([started, ...waiting(episode)]);
+    return;
+  }
+  episode.fresh.unshift(started);
+  takeBack(episode);
 }
 
 /** A sub-orchestration takes over the id of an instance that has ended. */
@@ -141,7 +148,7 @@ function onControl(episode: Episode, event: HistoryEvent): boolean {
       append(episode, event);
       instance.status = 'Running';
       instance.output = undefined;
-      if (hasStarted(episode)) takeBack(episode);
+      if (hasStarted(episode) || isStartWaiting(episode)) takeBack(episode);
       return true;
     default:
       return false;

@@ -48,6 +48,7 @@ export interface BalancerOptions {
   hubName: string;
   partitionCount: number;
   leaseMs: number;
+  renewMs: number;
   clock: HostClock;
   onAcquired(index: number): Promise<void>;
   /** Must not resolve before the work on the partition has ended. */
@@ -69,6 +70,7 @@ class LeaseBalancer {
   readonly self: string;
   readonly held = new Map<number, BlobLeaseClient>();
   readonly stopping = new AbortController();
+  renewedMs = 0;
 
   constructor(options: BalancerOptions) {
     this.options = options;
@@ -145,6 +147,9 @@ class LeaseBalancer {
   }
 
   async renew(): Promise<void> {
+    const nowMs = this.options.clock.now();
+    if (nowMs - this.renewedMs < this.options.renewMs) return;
+    this.renewedMs = nowMs;
     for (const [index, lease] of [...this.held]) {
       try {
         await lease.renewLease();

@@ -43,7 +43,11 @@ async function runOrchestrator(
   if (!fn) return { error: `there is no orchestrator function named "${name}" in the app` };
   const json = orchestratorInput(parts, instance, history);
   const done = await runFunction(parts, fn, { json, reason: `orchestration ${instanceId}`, instanceId });
-  if (done.error === undefined) return { state: done.value as OrchestratorState };
+  if (done.error === undefined) {
+    const state = done.value as OrchestratorState | undefined;
+    if (Array.isArray(state?.actions)) return { state };
+    return { error: 'it returned no orchestrator state; register it with df.app.orchestration' };
+  }
   const { message } = done.error;
   const at = message.indexOf(STATE_MARK);
   if (at < 0) return { error: message };

@@ -21,7 +21,9 @@ export function createOutboxKeeper(parts: HubParts, owns: (partition: number) =>
   let running: Promise<void> = Promise.resolve();
   let seen = new Set<string>();
   const round = async () => {
-    const rows = (await parts.store.unsent()).filter((row) => owns(parts.partitionOf(row.instanceId)));
+    const rows = (await parts.store.unsent()).filter(
+      (row) => owns(parts.partitionOf(row.instanceId)) && !parts.sending.has(row.rowKey),
+    );
     const before = seen;
     seen = new Set(rows.map((row) => row.rowKey));
     for (const row of rows) if (before.has(row.rowKey)) await parts.flush(row);

@@ -28,6 +28,8 @@ export interface HubParts {
   partitionOf(instanceId: string): number;
   /** Sends one message to an instance. */
   sendControl(message: ControlMessage): Promise<void>;
+  /** Outbox rows this host is sending right now. */
+  readonly sending: ReadonlySet<string>;
   /** Sends what a change left in its outbox, then clears it. */
   flush(row: OutboxRow | undefined): Promise<void>;
   warn(where: string, error: unknown): void;

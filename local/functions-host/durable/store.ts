@@ -109,7 +109,7 @@ async function toRow(texts: LargeTexts, instance: Instance): Promise<Row> {
   };
   if (instance.parent) row['parent'] = JSON.stringify(instance.parent);
   for (const field of LONG_FIELDS) {
-    const { text, blob } = await texts.pack(instance.instanceId, instance[field]);
+    const { text, blob } = await texts.packOnce(instance, instance[field]);
     if (text !== undefined) row[field] = text;
     if (blob !== undefined) row[`${field}Blob`] = blob;
   }

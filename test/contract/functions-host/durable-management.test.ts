@@ -87,6 +87,20 @@ describe('durable management', () => {
     await assert.rejects(client('rewind', id, 'again'), /only supported on failed/);
   });
 
+  test('an id that cannot be one is refused with the rule', async () => {
+    await assert.rejects(start(host, 'chain', { id: '@mine' }), /^Error: 400: .*not @ first/);
+    await assert.rejects(start(host, 'chain', { id: 'x'.repeat(101) }), /^Error: 400/);
+  });
+
+  test('an instance suspended before its first run waits for its resumption', async () => {
+    const id = await start(host, 'chain', { input: ['late'] });
+    const answers = await Promise.all(
+      ['suspend', 'resume'].map((what) => manage(host, 'POST', `instances/${id}/${what}?reason=x`)),
+    );
+    assert.ok(answers.every(({ status }) => status === 202 || status === 410));
+    assert.deepEqual((await untilStatus(host, id)).output, ['Hello late']);
+  });
+
   test('a history shows what happened, with results when asked', async () => {
     const id = await start(host, 'chain', { input: ['Bern'] });
     await untilStatus(host, id);
