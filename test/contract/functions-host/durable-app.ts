@@ -225,6 +225,12 @@ df.app.orchestration('large', function* (context) {
   return { again, given: context.df.getInput().length, text };
 });
 df.app.activity('measure', { handler: (text) => text.length });
+df.app.setExceptionPropertiesProvider({ getExceptionProperties: (error) => error.code ? { code: error.code } : undefined });
+df.app.activity('coded', { handler: () => { throw Object.assign(new TypeError('bad thing'), { code: 42 }); } });
+df.app.orchestration('details', function* (context) {
+  try { yield context.df.callActivity('coded'); }
+  catch (error) { return { name: error.name, type: error.failureDetails.errorType, text: error.failureDetails.errorMessage, code: error.failureDetails.properties.code }; }
+});
 df.app.activity('echo', { handler: (value) => value });
 df.app.orchestration('guids', function* (context) {
   const ids = [context.df.newGuid(context.df.instanceId), context.df.newGuid(context.df.instanceId)];

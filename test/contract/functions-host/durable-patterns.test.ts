@@ -166,6 +166,11 @@ describe('durable patterns', () => {
     assert.deepEqual(await completed('guids'), { same: true, different: true });
   });
 
+  test('the details of a failure reach the orchestrator', async () => {
+    const expected = { name: 'TaskFailedError', type: 'TypeError', text: 'bad thing', code: 42 };
+    assert.deepEqual(await completed('details'), expected);
+  });
+
   test('values of every kind come back from an activity as they went', async () => {
     assert.deepEqual(await completed('values'), [
       ...['text', '123', '', 0, 12.5, true, null, [1, 'a'], { deep: { er: 1 } }, '{"a":1}'],

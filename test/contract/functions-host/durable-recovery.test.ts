@@ -93,6 +93,22 @@ describe('durable recovery', () => {
     assert.equal(await host.stop(), 0);
   });
 
+  test('a host that stops lets its activities finish and leaves the rest to the next', async () => {
+    const ran = () =>
+      lines<{ square?: number }>(world.folder).filter(({ square }) => square !== undefined).length;
+    const before = ran();
+    const first = await world.startHost();
+    const id = await start(first, 'fan', { id: 'handed-over', input: { count: 15, ms: 300 } });
+    await eventually('activities at work', () =>
+      first.log.some((line) => line.includes("Executing 'Functions.square'")),
+    );
+    assert.equal(await first.stop(), 0);
+    const second = await world.startHost();
+    assert.equal((await untilStatus(second, id)).output, 1_015);
+    assert.equal(ran() - before, 15);
+    assert.equal(await second.stop(), 0);
+  });
+
   test('hosts share a hub, and the rest goes on when one is killed', async () => {
     const [one, two] = await Promise.all([world.startHost(), world.startHost()]);
     let probes = 0;
