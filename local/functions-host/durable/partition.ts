@@ -93,9 +93,7 @@ class Runner {
   async admit(item: Item): Promise<void> {
     const waitMs = (item.body.notBeforeMs ?? 0) - this.parts.clock.now();
     if (waitMs >= this.parts.config.controlVisibilityMs) {
-      await this.queue.hide(item, waitMs);
-      this.held.delete(item.messageId);
-      return;
+      return this.giveBack([item], waitMs);
     }
     if (waitMs > 0) await this.parts.clock.sleep(waitMs, this.stopping.signal);
     if (this.stopping.signal.aborted) return this.giveBack([item]);
@@ -157,9 +155,12 @@ class Runner {
     }
   }
 
+  /** Lets go of messages; one that cannot be given back now comes back when its time of being hidden is over. */
   async giveBack(items: Item[], hiddenMs = 0): Promise<void> {
     for (const item of items) {
-      await this.queue.hide(item, hiddenMs);
+      await this.queue
+        .hide(item, hiddenMs)
+        .catch((error: unknown) => this.parts.warn('message given back', error));
       this.held.delete(item.messageId);
     }
   }
