@@ -7,7 +7,7 @@ import type { AppServices } from './services.js';
 const maxListed = 1_000;
 
 function view(shipment: Shipment): Record<string, unknown> {
-  const { etag: _etag, createdAtMs, updatedAtMs, ...facts } = shipment;
+  const { etag: _etag, origins: _origins, createdAtMs, updatedAtMs, ...facts } = shipment;
   return {
     ...facts,
     createdAt: new Date(createdAtMs).toISOString(),

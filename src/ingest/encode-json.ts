@@ -1,5 +1,10 @@
 import type { RouteConfig } from '../config/types.js';
-import { createJsonReader, type JsonObject, type JsonVisitor, oversizedValueBytes } from '../formats/json-record.js';
+import {
+  createJsonReader,
+  type JsonObject,
+  type JsonVisitor,
+  oversizedValueBytes,
+} from '../formats/json-record.js';
 import { planSplice, spliceColumns, toOneLine } from '../formats/json-splice.js';
 import { createSlab } from '../formats/slab.js';
 import { KfError } from '../runtime/errors.js';

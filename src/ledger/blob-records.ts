@@ -1,7 +1,7 @@
 import { inflateStream } from '../formats/gzip.js';
 import { KfError } from '../runtime/errors.js';
 import type { BlobStore } from '../storage/ports.js';
-import { computedOrigin, INFLATE_LIMITS, type Origin, readOrigins } from './origins.js';
+import { computedOrigin, hasOrigins, INFLATE_LIMITS, type Origin, readOrigins } from './origins.js';
 import type { Shipment } from './ports.js';
 
 /** Largest record that is taken out of a blob; the service takes no larger one. */
@@ -25,7 +25,7 @@ export interface BlobRecords {
 
 /** Can records be taken out of the blob one by one? */
 export function isSplittable(shipment: Shipment): boolean {
-  return shipment.originsBlob !== undefined || (lined.has(shipment.format) && shipment.rows > 0);
+  return hasOrigins(shipment) || (lined.has(shipment.format) && shipment.rows > 0);
 }
 
 /**
@@ -123,7 +123,7 @@ async function* recordsByLength(
     await reader.close();
   }
   if (count !== shipment.rows) {
-    throw new KfError('INTERNAL', `${shipment.originsBlob}: ${count} origins for ${shipment.rows} records`);
+    throw new KfError('INTERNAL', `origins of ${shipment.id}: ${count} for ${shipment.rows} records`);
   }
 }
 

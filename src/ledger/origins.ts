@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { gzipBytes, inflateStream } from '../formats/gzip.js';
 import { KfError } from '../runtime/errors.js';
@@ -59,13 +60,26 @@ export async function readOrigins(
   blobs: Pick<BlobStore, 'stream'>,
   shipment: Shipment,
 ): Promise<{ readonly facts: OriginsFacts; readonly origins: AsyncGenerator<Origin> } | undefined> {
-  if (shipment.originsBlob === undefined) return undefined;
-  const lines = readLines(
-    inflateStream(blobs.stream(shipment.container, shipment.originsBlob), INFLATE_LIMITS),
-  );
+  const source = originsSource(blobs, shipment);
+  if (source === undefined) return undefined;
+  const lines = readLines(inflateStream(source, INFLATE_LIMITS));
   const first = await lines.next();
-  if (first.done === true) throw new KfError('INTERNAL', `${shipment.originsBlob}: empty`);
+  if (first.done === true) throw new KfError('INTERNAL', `origins of ${shipment.id}: empty`);
   return { facts: JSON.parse(first.value) as OriginsFacts, origins: parseLines(lines) };
+}
+
+/** Are the origins of its records kept, in its row or beside its blob? */
+export function hasOrigins(shipment: Pick<Shipment, 'origins' | 'originsBlob'>): boolean {
+  return shipment.origins !== undefined || shipment.originsBlob !== undefined;
+}
+
+function originsSource(
+  blobs: Pick<BlobStore, 'stream'>,
+  shipment: Shipment,
+): AsyncIterable<Uint8Array> | undefined {
+  const { origins, originsBlob } = shipment;
+  if (origins !== undefined) return Readable.from([Buffer.from(origins, 'base64')]);
+  return originsBlob === undefined ? undefined : blobs.stream(shipment.container, originsBlob);
 }
 
 async function* readLines(input: AsyncIterable<Uint8Array>): AsyncGenerator<string> {

@@ -25,6 +25,8 @@ export interface Shipment {
   readonly blob: string;
   /** Blob with the origin of each record (position, key, properties), beside the data. */
   readonly originsBlob?: string;
+  /** The same within the row, gzip in base64, where it is small: one blob less to write and to delete. */
+  readonly origins?: string;
   readonly sha256: string;
   readonly sizeBytes: number;
   readonly rawSizeBytes: number;

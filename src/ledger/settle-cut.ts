@@ -3,7 +3,7 @@ import { gzipBytes } from '../formats/gzip.js';
 import { KfError } from '../runtime/errors.js';
 import { type BlobRecord, readBlobRecords } from './blob-records.js';
 import { dataBlobName, originsBlobName, pieceId } from './ids.js';
-import { encodeOrigins } from './origins.js';
+import { encodeOrigins, hasOrigins } from './origins.js';
 import type { Shipment } from './ports.js';
 import { rangesOfPlaces } from './ranges.js';
 import { clear } from './settle-finish.js';
@@ -92,7 +92,7 @@ async function writePiece(run: SettleRun, parent: Shipment, piece: Piece): Promi
   const raw = Buffer.concat([piece.header, ...piece.records.map((record) => record.bytes)]);
   const body = gzipped ? await gzipBytes(raw) : raw;
   const blob = dataBlobName(parent, id, gzipped);
-  const originsBlob = parent.originsBlob === undefined ? undefined : originsBlobName(id);
+  const originsBlob = hasOrigins(parent) ? originsBlobName(id) : undefined;
   await Promise.all([
     blobs.put(parent.container, blob, body, { signal: run.signal }),
     originsBlob === undefined
@@ -110,7 +110,7 @@ async function writePiece(run: SettleRun, parent: Shipment, piece: Piece): Promi
     notBeforeMs: _notBefore,
     ...rest
   } = parent;
-  const { originsBlob: _origins, ...base } = rest;
+  const { originsBlob: _originsBlob, origins: _origins, ...base } = rest;
   return {
     ...base,
     id,
@@ -135,7 +135,7 @@ async function writePiece(run: SettleRun, parent: Shipment, piece: Piece): Promi
 /** The places of the piece's own records; without a sidecar the range is what tells them. */
 function rangesOf(parent: Shipment, piece: Piece): Shipment['ranges'] {
   const [range] = parent.ranges;
-  if (parent.originsBlob !== undefined) return rangesOfPlaces(piece.records.map((record) => record.origin));
+  if (hasOrigins(parent)) return rangesOfPlaces(piece.records.map((record) => record.origin));
   if (range === undefined) return parent.ranges;
   const firstSequenceNumber = range.firstSequenceNumber + piece.first;
   return [

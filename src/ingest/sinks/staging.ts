@@ -13,6 +13,9 @@ import { bodyFormProperties } from '../route.js';
 import type { Batch, EncodedRecord } from '../types.js';
 import type { ServiceStaging } from './service-staging.js';
 
+/** A row is written twice and listed by every settling round, so only little goes into it. */
+const MAX_ROW_ORIGINS_BYTES = 12_000;
+
 export interface StagingDeps {
   readonly clock: Clock;
   readonly blobs: BlobStore;
@@ -49,17 +52,32 @@ export async function stageBlob(
     const shipment = await enter(deps.ledger, { ...row, container: '', blob: url.address });
     return withQueued(shipment, body, url);
   }
-  const originsBlob = originsBlobName(id);
-  await Promise.all([
+  const [origins] = await Promise.all([
+    stageOrigins(deps, batch, { id, records: body.records, signal }),
     deps.blobs.put(deps.container, row.blob, body.bytes, { signal }),
-    encodeOrigins(
-      { headerBytes: headerBytes(batch), source: sourceOf(body.records) },
-      originsOf(batch, body.records),
-    ).then((bytes) => deps.blobs.put(deps.container, originsBlob, bytes, { signal })),
   ]);
-  const shipment = await enter(deps.ledger, { ...row, originsBlob });
+  const shipment = await enter(deps.ledger, { ...row, ...origins });
   const url = await deps.blobs.readUrl(deps.container, row.blob, deps.linkTtlMs);
   return withQueued(shipment, body, url);
+}
+
+/** Small origins travel in the ledger row; larger ones lie beside the blob. */
+async function stageOrigins(
+  deps: StagingDeps,
+  batch: Batch,
+  part: {
+    readonly id: string;
+    readonly records: readonly EncodedRecord[];
+    readonly signal: AbortSignal;
+  },
+): Promise<Pick<Shipment, 'origins' | 'originsBlob'>> {
+  const { id, records, signal } = part;
+  const facts = { headerBytes: headerBytes(batch), source: sourceOf(records) };
+  const bytes = await encodeOrigins(facts, originsOf(batch, records));
+  if (bytes.length <= MAX_ROW_ORIGINS_BYTES) return { origins: bytes.toString('base64') };
+  const originsBlob = originsBlobName(id);
+  await deps.blobs.put(deps.container, originsBlob, bytes, { signal });
+  return { originsBlob };
 }
 
 function withQueued(shipment: Shipment, body: BlobBody, url: QueuedBlob['url']): Staged {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
+import { readBlobRecords } from '../../../src/ledger/blob-records.js';
+import type { Shipment } from '../../../src/ledger/ports.js';
 import { KfError } from '../../../src/runtime/errors.js';
 import { createWorld, jsonBatch, jsonTarget, numbersOf, STAGING } from '../../helpers/ingest-world.js';
 import { CANARY_SIGNATURE } from '../../helpers/memory-stores.js';
@@ -134,4 +136,28 @@ test('no signature is in rows, logs or errors', async () => {
   await world.start().sink.deliver(jsonBatch('b2', 3), signal);
   const shown = JSON.stringify([[...world.table.rows.values()], world.logs, String(error), error]);
   assert.ok(!shown.includes(CANARY_SIGNATURE));
+});
+
+test('few origins travel in the ledger row, many lie beside the blob, and both lead back to the source', async () => {
+  for (const [count, blobs] of [
+    [20, 1],
+    [20_000, 2],
+  ] as const) {
+    const world = createWorld();
+    await world.start().sink.deliver(jsonBatch('b1', count), signal);
+    const [shipment] = await world.shipments();
+    assert.equal(world.blobs.blobs.size, blobs, `${count} records`);
+    assert.equal(shipment?.origins !== undefined, blobs === 1);
+    const { records } = await readBlobRecords(world.blobs, shipment as Shipment);
+    const places: number[] = [];
+    for await (const { origin } of records) {
+      places.push(origin.sequenceNumber);
+    }
+    assert.deepEqual(
+      places,
+      Array.from({ length: count }, (_, n) => n),
+    );
+    await world.drain();
+    assert.equal(world.blobs.blobs.size, 0);
+  }
 });
