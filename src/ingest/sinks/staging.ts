@@ -147,21 +147,31 @@ function* originsOf(batch: Batch, records: readonly EncodedRecord[]): Generator<
   for (const { bytes, envelope, index } of records) {
     const { partition, offset, sequenceNumber } = envelope.position;
     const isWhole = index === undefined;
-    const isSame = isWhole && sameBytes(bytes, envelope.body);
-    const properties = isWhole ? envelope.properties : pieceProperties(envelope.properties);
-    yield {
+    const length = bytes.byteLength + lineEndBytes;
+    const form = isWhole ? 'original' : 'encoded';
+    // Filled in step by step: spreads would cost more than all the rest of it.
+    const origin: { -readonly [K in keyof Origin]: Origin[K] } = {
       partition,
       offset,
       sequenceNumber,
-      ...(isWhole ? {} : { index }),
-      ...(envelope.key === undefined ? {} : { key: envelope.key }),
-      ...(Object.keys(properties).length === 0 ? {} : { properties }),
-      ...(envelope.enqueuedAt === undefined ? {} : { enqueuedAt: envelope.enqueuedAt }),
-      form: isWhole ? 'original' : 'encoded',
-      ...(isWhole && !isSame ? { body: Buffer.from(envelope.body).toString('base64') } : {}),
-      length: bytes.byteLength + lineEndBytes,
+      form,
+      length,
     };
+    const properties = isWhole ? envelope.properties : pieceProperties(envelope.properties);
+    if (!isWhole) origin.index = index;
+    if (envelope.key !== undefined) origin.key = envelope.key;
+    if (!isEmpty(properties)) origin.properties = properties;
+    if (envelope.enqueuedAt !== undefined) origin.enqueuedAt = envelope.enqueuedAt;
+    if (isWhole && !sameBytes(bytes, envelope.body)) {
+      origin.body = Buffer.from(envelope.body).toString('base64');
+    }
+    yield origin;
   }
+}
+
+function isEmpty(properties: Readonly<Record<string, unknown>>): boolean {
+  for (const _name in properties) return false;
+  return true;
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
