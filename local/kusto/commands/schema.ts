@@ -1,27 +1,7 @@
 import { badRequest } from '../catalog/errors.js';
 import type { ColumnSchema, ScalarType } from '../store/types.js';
+import { scalarTypeNamed } from '../values/type-names.js';
 import type { CommandReader, Properties } from './reader.js';
-
-const TYPE_NAMES: Readonly<Record<string, ScalarType>> = {
-  bool: 'bool',
-  boolean: 'bool',
-  int: 'int',
-  int32: 'int',
-  long: 'long',
-  int64: 'long',
-  real: 'real',
-  double: 'real',
-  decimal: 'decimal',
-  string: 'string',
-  datetime: 'datetime',
-  date: 'datetime',
-  timespan: 'timespan',
-  time: 'timespan',
-  guid: 'guid',
-  uuid: 'guid',
-  uniqueid: 'guid',
-  dynamic: 'dynamic',
-};
 
 /** .NET names, as `DataType` of v1 answers and `Type` of JSON schemas carry them. */
 export const DOTNET_TYPES: Readonly<Record<ScalarType, string>> = {
@@ -38,7 +18,7 @@ export const DOTNET_TYPES: Readonly<Record<ScalarType, string>> = {
 };
 
 export function scalarType(name: string): ScalarType | undefined {
-  return TYPE_NAMES[name.toLowerCase().replace(/^system\./, '')];
+  return scalarTypeNamed(name.toLowerCase().replace(/^system\./, ''));
 }
 
 /** `(name: type, …)` with each name once. */

@@ -1,6 +1,7 @@
 import type { Cell, DynamicNode, ScalarType } from '../../store/types.js';
 import { parseCell } from '../../values/cell.js';
 import { numberNode } from '../../values/json.js';
+import { scalarTypeNamed } from '../../values/type-names.js';
 import { dynamicCell, nodeOf } from '../conversion/nodes.js';
 import { syntaxError } from '../failures.js';
 import { elements, firstToken, need, type Syntax, sourceText } from '../parser/syntax.js';
@@ -143,31 +144,10 @@ export function nameOf(node: Syntax): string {
   }
 }
 
-const TYPE_NAMES: Readonly<Record<string, ScalarType>> = {
-  bool: 'bool',
-  boolean: 'bool',
-  int: 'int',
-  int32: 'int',
-  long: 'long',
-  int64: 'long',
-  real: 'real',
-  double: 'real',
-  decimal: 'decimal',
-  string: 'string',
-  datetime: 'datetime',
-  date: 'datetime',
-  timespan: 'timespan',
-  time: 'timespan',
-  guid: 'guid',
-  uuid: 'guid',
-  uniqueid: 'guid',
-  dynamic: 'dynamic',
-};
-
 /** The scalar type a type expression names. */
 export function typeOf(node: Syntax): ScalarType {
   const name = sourceText(node).trim().toLowerCase();
-  const type = TYPE_NAMES[name];
+  const type = scalarTypeNamed(name);
   if (type === undefined) throw syntaxError(`'${name}' is not a scalar type`, node.source, node.start);
   return type;
 }
