@@ -2,8 +2,9 @@ import type { Config, MappingDefinition, TableDefinition } from '../config/types
 import { parseTimeSpan } from '../config/units.js';
 import * as commands from '../kusto/commands.js';
 import type { KustoClient } from '../kusto/ports.js';
+import type { Row } from '../kusto/rows.js';
 import { KfError } from '../runtime/errors.js';
-import { type KustoState, type MappingState, type Row, readKustoState, told } from './kusto-state.js';
+import { type KustoState, type MappingState, readKustoState, told } from './kusto-state.js';
 
 export type Outcome = 'created' | 'changed' | 'unchanged' | 'failed';
 

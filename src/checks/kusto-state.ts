@@ -1,17 +1,10 @@
 import * as commands from '../kusto/commands.js';
 import type { KustoClient, KustoTable } from '../kusto/ports.js';
+import { columnsOf, parseJson, policyOf, type Row, rowsOf } from '../kusto/rows.js';
 import { KfError } from '../runtime/errors.js';
 
 /** Longest time for one command of a check. */
 const commandTimeoutMs = 20_000;
-
-export type Row = Readonly<Record<string, unknown>>;
-
-/** Rows by column name in small letters: services differ in the case they use. */
-export function rowsOf(table: KustoTable): Row[] {
-  const names = table.columns.map(({ name }) => name.toLowerCase());
-  return table.rows.map((row) => Object.fromEntries(names.map((name, index) => [name, row[index]])));
-}
 
 export interface MappingState {
   readonly name: string;
@@ -31,17 +24,6 @@ export interface KustoState {
   roles(target: commands.TableName): Promise<readonly string[]>;
 }
 
-function parseJson(text: unknown): unknown {
-  if (typeof text !== 'string') {
-    return text;
-  }
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
 function lowerKeys(value: object): Row {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key.toLowerCase(), item]));
 }
@@ -58,22 +40,11 @@ function element(value: unknown): Row[] {
   return [{ ...rest, column: rest['column'] ?? name }];
 }
 
-function policyOf(table: KustoTable): Row | undefined {
-  const value = parseJson(rowsOf(table)[0]?.['policy']);
-  return value !== null && typeof value === 'object' ? (value as Row) : undefined;
-}
-
 function mappingsOf(table: KustoTable): MappingState[] {
   return rowsOf(table).map((row) => {
     const elements = parseJson(row['mapping']);
     return { name: String(row['name']), columns: Array.isArray(elements) ? elements.flatMap(element) : [] };
   });
-}
-
-function columnsOf(schema: unknown): Record<string, string> {
-  const columns = (parseJson(schema) as { readonly OrderedColumns?: unknown } | undefined)?.OrderedColumns;
-  const entries = (Array.isArray(columns) ? columns : []) as readonly { Name: string; CslType?: string }[];
-  return Object.fromEntries(entries.map(({ Name, CslType }) => [Name, CslType ?? '']));
 }
 
 function once<T>(): (key: string, ask: () => Promise<T>) => Promise<T> {

@@ -1,11 +1,12 @@
 import type { Config } from '../config/types.js';
 import { showVersion } from '../kusto/commands.js';
 import type { KustoClient, StreamingIngestion } from '../kusto/ports.js';
+import { rowsOf } from '../kusto/rows.js';
 import { type ErrorCode, errorCodes } from '../runtime/error-codes.js';
 import { KfError } from '../runtime/errors.js';
 import type { BlobStore, TableStore } from '../storage/ports.js';
 import { type Check, type CheckCode, type CheckReport, failed, passed, report } from './codes.js';
-import { readKustoState, rowsOf, told } from './kusto-state.js';
+import { readKustoState, told } from './kusto-state.js';
 import type { NetworkProbe } from './network.js';
 import {
   checkBatching,

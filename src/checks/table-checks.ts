@@ -10,10 +10,11 @@ import {
   getIngestionResources,
 } from '../kusto/commands.js';
 import type { KustoClient, StreamingIngestion } from '../kusto/ports.js';
+import type { Row } from '../kusto/rows.js';
 import { KfError } from '../runtime/errors.js';
 import { applyTable } from './apply.js';
 import { type Check, failed, passed } from './codes.js';
-import { isForbidden, type KustoState, type Row, told } from './kusto-state.js';
+import { isForbidden, type KustoState, told } from './kusto-state.js';
 import { type CheckTarget, definitionOf, principalOf } from './targets.js';
 
 /** What the checks of one table need. */

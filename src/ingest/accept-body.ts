@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
+import { createAllowList } from '../config/allow-list.js';
 import type { HttpConfig } from '../config/types.js';
 import type { Idempotency } from '../ledger/idempotency.js';
 import { type Operation, type Operations, summarize } from '../ledger/operations.js';
 import type { Clock } from '../runtime/clock.js';
 import { KfError } from '../runtime/errors.js';
 import type { BlobStore } from '../storage/ports.js';
-import { createAllowList } from './allow-list.js';
 import type { BodyIngest, BodyIngestRequest, BodyIngestResult } from './http-body.js';
 
 /** Records of a body that were bad are a source of its operation, beside its blobs. */

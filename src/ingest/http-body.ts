@@ -1,3 +1,4 @@
+import { createAllowList } from '../config/allow-list.js';
 import type { DataFormat, HttpConfig, RouteConfig } from '../config/types.js';
 import type { DeadLetter, DeadLetterStore } from '../deadletter/ports.js';
 import { inflateStream, isGzip, isZip } from '../formats/gzip.js';
@@ -7,7 +8,6 @@ import type { Clock } from '../runtime/clock.js';
 import { KfError } from '../runtime/errors.js';
 import type { Logger, Metrics } from '../runtime/log.js';
 import type { RetryPolicy } from '../runtime/retry.js';
-import { createAllowList } from './allow-list.js';
 import { BodyBlobs } from './body-blobs.js';
 import { writeBinaryBody, writeTextBody } from './body-writers.js';
 import { createLetterBox } from './letter-box.js';

@@ -1,7 +1,7 @@
+import { type AllowList, createAllowList } from '../config/allow-list.js';
 import type { DataFormat, RouteConfig } from '../config/types.js';
 import { formatKind, parseFormat } from '../formats/kinds.js';
 import { KfError } from '../runtime/errors.js';
-import { type AllowList, createAllowList } from './allow-list.js';
 import type { Target } from './types.js';
 
 /** A target with the key by which records share a batch. The same target is the same object. */

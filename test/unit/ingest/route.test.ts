@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createAllowList } from '../../../src/ingest/allow-list.js';
+import { createAllowList } from '../../../src/config/allow-list.js';
 import { createRouter } from '../../../src/ingest/route.js';
 import { route } from './support.js';
 
