@@ -5,6 +5,7 @@ import { deriveEndpoints } from './endpoints.js';
 import { type HostFacts, handlerDeadlineMs, hostFactsOf } from './host-facts.js';
 import { type Finding, findingsOf, unknownKeys } from './issues.js';
 import { pipelineSchemaTree } from './json-schema.js';
+import { loadStorageFindings, toLoadStorage } from './load-storage.js';
 import { configError, formatPath, type Mistake, type Path } from './mistakes.js';
 import { clusterFindings, connectionFindings, crossFindings, type Parts } from './rules.js';
 import { createPipelineSchema, type PipelineInput, type SourceInput, sourceSchema } from './schema.js';
@@ -152,6 +153,7 @@ function judge(
       ...crossFindings(parts, host),
       ...connectionFindings(parts, section['deadLetter'], settings),
       ...storage,
+      ...loadStorageFindings(section['load'], settings),
     ].filter(({ path }) => !first.some((finding) => isWithin(finding.path, path))),
   ];
   return {
@@ -206,6 +208,10 @@ function toConfig(
       trustedHosts,
     },
     storage: { ...account, stagingContainer, ledgerTable },
+    load: {
+      ...input.load,
+      storage: input.load.storage.map((entry) => toLoadStorage(entry, account, loaded.settings)),
+    },
     settle: { ...input.settle, graceMs: input.settle.graceMs ?? defaultGraceMs(functionTimeoutMs) },
     sources: input.sources.map((source) => toSource(source, folder)),
   };

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { choice, count, derivedDuration, duration, flag, size, text, textList } from './fields.js';
 import { handlerDeadlineMs } from './host-facts.js';
 import { kustoSchema } from './schema-kusto.js';
+import { loadSchema } from './schema-load.js';
 import { routeSchema, targetPattern, underTimeout } from './schema-route.js';
 import { tableSchema } from './schema-table.js';
 import { formatDuration, GiB, KiB, MiB } from './units.js';
@@ -219,6 +220,7 @@ export function createPipelineSchema(functionTimeoutMs: number) {
       description: 'The pipelines: a source and the route of its records.',
     }),
     http: httpSchema,
+    load: loadSchema,
     deadLetter: deadLetterSchema,
     settle: settleSchema(functionTimeoutMs),
     validate: flag({ doc: 'Run the start-up checks.', default: true }),

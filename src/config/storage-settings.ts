@@ -66,3 +66,22 @@ export function resolveStorage(settings: Settings, connection: string): StorageA
     ...(clientId === undefined ? {} : { clientId }),
   };
 }
+
+/** The development account of Azurite. */
+const DEVELOPMENT_BLOB_URL = 'http://127.0.0.1:10000/devstoreaccount1';
+
+/** The address of the account's blobs, without a slash at its end; undefined when the settings do not tell it. */
+export function blobAccountUrl({ connectionString, blobUrl }: StorageAccount): string | undefined {
+  if (connectionString === undefined) {
+    return blobUrl?.replace(/\/+$/, '');
+  }
+  const value = (key: string): string | undefined =>
+    new RegExp(`(?:^|;)\\s*${key}=([^;]+)`, 'i').exec(connectionString)?.[1]?.trim();
+  const development = /UseDevelopmentStorage=true/i.test(connectionString) ? DEVELOPMENT_BLOB_URL : undefined;
+  const name = value('AccountName');
+  const derived =
+    name === undefined
+      ? undefined
+      : `${value('DefaultEndpointsProtocol') ?? 'https'}://${name}.blob.${value('EndpointSuffix') ?? 'core.windows.net'}`;
+  return (value('BlobEndpoint') ?? development ?? derived)?.replace(/\/+$/, '');
+}

@@ -1,3 +1,5 @@
+import type { StorageAccount } from './storage-settings.js';
+
 /** The frozen configuration: pipeline.yaml with %SETTING% replaced, sizes in bytes, durations in ms. */
 export interface Config {
   readonly kusto: KustoConfig;
@@ -5,6 +7,7 @@ export interface Config {
   readonly tables: readonly TableDefinition[];
   readonly sources: readonly SourceConfig[];
   readonly http: HttpConfig;
+  readonly load: LoadConfig;
   readonly deadLetter: DeadLetterConfig;
   readonly settle: SettleConfig;
   /** Run the start-up checks. Default true. */
@@ -50,6 +53,27 @@ export type AuthConfig =
   | { readonly kind: 'azureCli' }
   | { readonly kind: 'accessToken'; readonly token: string }
   | { readonly kind: 'none' };
+
+/** All-or-nothing loads. */
+export interface LoadConfig {
+  readonly storage: readonly LoadStorageConfig[];
+  readonly allowSas: boolean;
+  readonly maxSources: number;
+  readonly maxExtentsPerMove: number;
+  readonly reapEveryMs: number;
+  readonly keepMs: number;
+}
+
+/** A container, or a whole account, that loads may read from. */
+export interface LoadStorageConfig {
+  /** Without a slash at its end; with the account's segment for the local stack. */
+  readonly accountUrl: string;
+  readonly container?: string;
+  /** `account`: the app reads it and makes links; `public`: as it is; `sas`: only with the SAS of each address. */
+  readonly access: 'account' | 'public' | 'sas';
+  /** How the app reaches it, for `account`. */
+  readonly account?: StorageAccount;
+}
 
 /** Where staged blobs, the ledger and dead letters live. */
 export interface StorageConfig {

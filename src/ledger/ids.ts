@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 /** A UUID computed from a text: the same text, the same id (version 8, SHA-256). */
-function uuidOf(text: string): string {
+export function uuidOf(text: string): string {
   const bytes = createHash('sha256').update(text).digest().subarray(0, 16);
   bytes[6] = ((bytes[6] as number) & 0x0f) | 0x80;
   bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;

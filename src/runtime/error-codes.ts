@@ -180,6 +180,89 @@ export const errorCodes = {
     'A start-up check failed, so ingestion is stopped',
     'Run `kusto-functions doctor`; each failed check names its fix.',
   ),
+  LOAD_TABLE_MISSING: permanent(
+    404,
+    'The target table of the load does not exist',
+    'Create it, or send `tableCreateOptions: CreateIfNotExist` with a `schema`.',
+  ),
+  LOAD_SCHEMA_MISMATCH: permanent(
+    422,
+    'The columns of the source, the staging table and the target do not fit each other',
+    'Correct `schema`, or send `adjustSchema: GenerateDynamicMapping` to map by name.',
+  ),
+  LOAD_MAPPING_MISSING: permanent(
+    422,
+    'The mapping does not exist for the format of the load',
+    'Create it on the target table, or correct `mapping`.',
+  ),
+  LOAD_SOURCE_FORBIDDEN: permanent(
+    403,
+    'A source of the load is outside the storage that loads may read',
+    'Add its container to `load.storage` in pipeline.yaml, or use POST /api/uploads.',
+  ),
+  LOAD_SOURCE_MISSING: permanent(
+    422,
+    'A source of the load cannot be found or read',
+    'Correct the address, upload the body first, or give the app read access.',
+  ),
+  LOAD_SOURCE_TOO_LARGE: permanent(
+    413,
+    'A source is larger than the service takes, or there are too many of them',
+    'Split it below 6 GiB of uncompressed data, or raise `load.maxSources`.',
+  ),
+  LOAD_SOURCE_INVALID: permanent(
+    422,
+    'An uploaded body is not of its format',
+    'Correct the record that the message names, then load again.',
+  ),
+  LOAD_SOURCE_REFUSED: permanent(
+    422,
+    'The service refused a blob of the load, so nothing of it was committed',
+    'Run `kusto-functions diagnose ID`, correct the blob or the mapping, then load again.',
+  ),
+  LOAD_ROWS_MISMATCH: permanent(
+    422,
+    'The staging table holds another number of rows than the sources, also when staged anew',
+    'Check `rows` and `expectedRows` of the request and the records the service leaves out.',
+  ),
+  LOAD_TEMP_TABLE_INVALID: permanent(
+    422,
+    'The table named in `tempTableName` cannot be used for staging',
+    'Name an existing, empty table with the columns of the target, or leave `tempTableName` out.',
+  ),
+  LOAD_NOT_ATOMIC: permanent(
+    422,
+    'The load would have to be moved by several commands, so parts of it would be visible before the rest',
+    'Load fewer blobs at a time, or send `allowPartialVisibility: true` where nothing derives from the table.',
+  ),
+  LOAD_CREATION_TIME_REFUSED: permanent(
+    422,
+    'Rows or tags of that creation time would be removed by a policy of the table before the load is over',
+    'Use a later `creationTime`, a shorter `timeoutMs`, or change the retention policies.',
+  ),
+  LOAD_COMMIT_FAILED: permanent(
+    502,
+    'The commit failed for good, and was undone',
+    'Run `kusto-functions diagnose ID` and see the operation.',
+  ),
+  LOAD_TIMED_OUT: permanent(
+    422,
+    'The load did not end within its `timeoutMs`, so it was undone',
+    'Run `kusto-functions diagnose ID`: look at the batching policy and the ingestion queue, or raise `timeoutMs`.',
+  ),
+  LOAD_UNDO_FAILED: permanent(500, 'The load failed and could not be undone', 'Run the command in `repair`.'),
+  LOAD_PARTIAL: permanent(
+    422,
+    'A load with `writeMode: Queued` failed after some of its blobs were ingested',
+    'Keep what is there and load the rest, or remove it with the command in `repair`.',
+  ),
+  LOAD_CANCELLED: permanent(409, 'The load was cancelled by its caller, and undone', 'Start it again.'),
+  LOAD_ENDED: permanent(409, 'The load has ended, so it cannot be cancelled', 'Look at its state.'),
+  REQUEST_ID_REUSED: permanent(
+    409,
+    'The requestId was used for a load with other content',
+    'Use a new requestId.',
+  ),
   ILLEGAL_STATE: permanent(500, 'A state move that the table of moves does not allow', 'Report this.'),
   INTERNAL: permanent(500, 'A defect', 'Report this with the request id.'),
 } as const satisfies Record<string, ErrorCodeFacts>;

@@ -1,10 +1,10 @@
 import type { TokenCredential } from '@azure/identity';
-import type { StorageConfig } from '../config/types.js';
+import type { StorageAccount } from '../config/storage-settings.js';
 import { KfError } from '../runtime/errors.js';
 
 /** What both storage adapters need to reach the account. */
 export interface StorageAccountOptions {
-  readonly storage: StorageConfig;
+  readonly storage: StorageAccount;
   /** For an account reached with an identity (`blobUrl`, `tableUrl`). */
   readonly credential?: TokenCredential;
   readonly proxyUrl?: string;

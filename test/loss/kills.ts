@@ -72,11 +72,7 @@ export function createKiller(parts: KillerParts): Killer {
     table: createTableStore({
       clock: systemClock,
       table: ledgerTable,
-      storage: {
-        connectionString: stack.azurite.connectionString,
-        stagingContainer: 'kusto-staging',
-        ledgerTable,
-      },
+      storage: { connectionString: stack.azurite.connectionString },
     }),
   });
   const openRows = async (): Promise<Shipment[]> => {
