@@ -32,6 +32,8 @@ export interface IngestProperties {
   readonly ingestIfNotExists?: readonly string[];
   readonly ignoreFirstRecord?: boolean;
   readonly flushImmediately?: boolean;
+  /** ISO 8601: the extents count as created then. */
+  readonly creationTime?: string;
   /** The service ingests the blobs of this call at once and apart from others. */
   readonly skipBatching?: boolean;
 }
@@ -39,7 +41,8 @@ export interface IngestProperties {
 export interface QueuedBlob {
   readonly sourceId: string;
   readonly url: SasUrl;
-  readonly rawSizeBytes: number;
+  /** Uncompressed; left out, the service estimates it. */
+  readonly rawSizeBytes?: number;
 }
 
 /** How to ask for the status later; goes into the ledger. `rest`: operation id; `message`: status table rows. */
@@ -60,6 +63,8 @@ export interface SourceStatus {
   /** Unknown counts as neither: it is asked again. */
   readonly failure?: 'permanent' | 'transient' | 'exhausted' | 'unknown';
   readonly details?: string;
+  /** When the service set the state, where it says so. */
+  readonly updatedAtMs?: number;
 }
 
 export interface SubmitRequest {

@@ -145,6 +145,7 @@ function encodeMessage(
         ? JSON.stringify(properties.ingestIfNotExists)
         : undefined,
       ignoreFirstRecord: properties.ignoreFirstRecord === true ? true : undefined,
+      creationTime: properties.creationTime,
       ingestionMappingReference: typeof mapping === 'string' ? mapping : undefined,
       ingestionMapping: inline,
       ingestionMappingType: mapping === undefined ? undefined : mappingKind(properties.format),

@@ -173,6 +173,7 @@ function restProperties(properties: IngestProperties) {
     tags: properties.tags?.length ? properties.tags : undefined,
     ingestIfNotExists: properties.ingestIfNotExists?.length ? properties.ingestIfNotExists : undefined,
     ignoreFirstRecord: properties.ignoreFirstRecord === true ? true : undefined,
+    creationTime: properties.creationTime,
     ingestionMappingReference: typeof mapping === 'string' ? mapping : undefined,
     ingestionMapping:
       mapping === undefined || typeof mapping === 'string' ? undefined : inlineMapping(mapping),
@@ -239,7 +240,15 @@ export function toSourceStatus(sourceId: string, detail: Readonly<Record<string,
       ? { failure: failureOf(text, detail['failurestatus']) }
       : {}),
     ...(typeof details === 'string' && details !== '' ? { details } : {}),
+    ...timeOf(detail),
   };
+}
+
+/** The documents and the clients do not agree on the name. */
+function timeOf(detail: Readonly<Record<string, unknown>>): { updatedAtMs?: number } {
+  const text = detail['lastupdated'] ?? detail['lastupdatetime'] ?? detail['updatedon'];
+  const updatedAtMs = typeof text === 'string' ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(updatedAtMs) ? {} : { updatedAtMs };
 }
 
 function failureOf(

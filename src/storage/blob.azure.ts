@@ -69,6 +69,10 @@ export function createBlobStore(options: BlobStoreOptions): BlobStore {
       openWriter(account, block(container, name), { container, name, put }),
     get: (container, name, maxBytes) =>
       reading(account, `${container}/${name}`, () => download(block(container, name), maxBytes)),
+    range: (container, name, from, to) =>
+      reading(account, `${container}/${name}`, () =>
+        block(container, name).downloadToBuffer(from, to - from),
+      ),
     stream: (container, name, signal) => streamBlob(block(container, name), `${container}/${name}`, signal),
     facts: (container, name) =>
       orUndefined(() =>

@@ -29,6 +29,8 @@ export interface BlobStore {
   open(container: string, name: string, options?: PutOptions): BlobWriter;
   /** @throws STORAGE_NOT_FOUND, BODY_TOO_LARGE over `maxBytes`. */
   get(container: string, name: string, maxBytes: number): Promise<Buffer>;
+  /** Bytes from `from` (inclusive) to `to` (exclusive). @throws STORAGE_NOT_FOUND */
+  range(container: string, name: string, from: number, to: number): Promise<Buffer>;
   stream(container: string, name: string, signal?: AbortSignal): AsyncIterable<Uint8Array>;
   facts(container: string, name: string): Promise<BlobFacts | undefined>;
   delete(container: string, name: string): Promise<void>;

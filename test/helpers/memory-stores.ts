@@ -68,6 +68,7 @@ export function createMemoryBlobStore(clock: Pick<Clock, 'now'>): MemoryBlobStor
       if (body.length > maxBytes) throw new KfError('BODY_TOO_LARGE', `${key(container, name)}: too large`);
       return Buffer.from(body);
     },
+    range: async (container, name, from, to) => Buffer.from(found(container, name).body.subarray(from, to)),
     stream: async function* (container, name, signal) {
       const { body } = found(container, name);
       for (let at = 0; at < body.length; at += 16_384) {
