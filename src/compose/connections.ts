@@ -1,4 +1,5 @@
 import type { TokenCredential } from '@azure/identity';
+import type { StorageAccount } from '../config/storage-settings.js';
 import type { AuthConfig, Config } from '../config/types.js';
 import { createHttpClient, type HttpClient } from '../kusto/http.js';
 import type { MessageTransport } from '../kusto/message-transport.azure.js';
@@ -18,6 +19,8 @@ import { createTableStore } from '../storage/table.azure.js';
 export interface KustoConnections {
   readonly client: KustoClient;
   readonly queued: QueuedIngestion;
+  /** The same, reporting successes too where the older way is used: for callers that wait for the outcome. */
+  readonly trackedQueued: QueuedIngestion;
   readonly streaming: StreamingIngestion;
 }
 
@@ -104,31 +107,46 @@ export function connectKusto(parts: ConnectionParts): KustoConnections {
     cacheMs,
     ...logging,
   });
-  const message = createMessageIngestion({
+  const older = {
     resources: createMessageResources({ client, cacheMs, clock, ...logging }),
     transport: lazyTransport(config),
     clock,
-  });
+  };
+  const queuedWith = (reporting: 'failures' | 'all'): QueuedIngestion =>
+    createQueuedIngestion({ rest, message: createMessageIngestion({ ...older, reporting }), ...logging });
   return {
     client,
-    queued: createQueuedIngestion({ rest, message, ...logging }),
+    queued: queuedWith('failures'),
+    trackedQueued: queuedWith('all'),
     streaming: createStreamingIngestion({ engineUrl: kusto.engineUrl, http, authorize }),
   };
 }
 
-/** The account of staged blobs, ledger and dead letters. */
-export function connectStorage(parts: ConnectionParts): StorageConnections {
+/** What a client of an account needs: the identity where there is no key. */
+function accountOptions(parts: ConnectionParts, account: StorageAccount) {
   const { config, clock } = parts;
-  const { kusto, storage } = config;
   const auth: AuthConfig =
-    storage.clientId === undefined ? kusto.auth : { kind: 'managedIdentity', clientId: storage.clientId };
-  const needsToken = storage.connectionString === undefined && auth.kind !== 'none';
-  const options = {
-    storage,
+    account.clientId === undefined
+      ? config.kusto.auth
+      : { kind: 'managedIdentity', clientId: account.clientId };
+  const needsToken = account.connectionString === undefined && auth.kind !== 'none';
+  return {
+    storage: account,
     clock,
     ...proxyOf(config),
     ...(needsToken ? { credential: lazyCredential(parts, auth) } : {}),
   };
+}
+
+/** The blobs of another account. */
+export function connectAccount(parts: ConnectionParts, account: StorageAccount): BlobStore {
+  return createBlobStore(accountOptions(parts, account));
+}
+
+/** The account of staged blobs, ledger and dead letters. */
+export function connectStorage(parts: ConnectionParts): StorageConnections {
+  const { storage } = parts.config;
+  const options = accountOptions(parts, storage);
   return {
     blobs: createBlobStore(options),
     table: createTableStore({ ...options, table: storage.ledgerTable }),

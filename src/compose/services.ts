@@ -26,6 +26,7 @@ import { createCountingMetrics, createOpenTelemetryMetrics } from '../runtime/me
 import { connectKusto, connectStorage } from './connections.js';
 import { createDeadLetters } from './dead-letters.js';
 import { eventIngestFactory } from './event-ingests.js';
+import { createLoadServices } from './loads.js';
 import { createSinks } from './sinks.js';
 
 export interface ServiceParts {
@@ -156,6 +157,7 @@ export function createServices(parts: ServiceParts): AppServices {
     replayDeadLetters: (filter) => replayDeadLetters({ store: letters, logger, ingest: replay }, filter),
     shipments: (limit) => listOpen(records.ledger, limit),
     ...openSettling(records, letters),
+    ...createLoadServices(records),
     counters: () => records.metrics.snapshot(),
   };
 }

@@ -155,14 +155,17 @@ export function registerHttpIngest(services: AppServices): void {
 /** Largest JSON request body of the small routes. */
 const maxJsonBytes = 65_536;
 
-/** A small JSON object body. @throws REQUEST_INVALID */
-export async function readJson(request: HttpRequest): Promise<Record<string, unknown>> {
+/** A JSON object body of at most `maxBytes`, 64 KiB by default. @throws REQUEST_INVALID */
+export async function readJson(
+  request: HttpRequest,
+  maxBytes: number = maxJsonBytes,
+): Promise<Record<string, unknown>> {
   const chunks: Uint8Array[] = [];
   let sizeBytes = 0;
   for await (const chunk of (request.body as AsyncIterable<Uint8Array> | null) ?? noBody()) {
     sizeBytes += chunk.byteLength;
-    if (sizeBytes > maxJsonBytes) {
-      throw new KfError('REQUEST_INVALID', `the request body is over ${maxJsonBytes} bytes`);
+    if (sizeBytes > maxBytes) {
+      throw new KfError('REQUEST_INVALID', `the request body is over ${maxBytes} bytes`);
     }
     chunks.push(chunk);
   }

@@ -13,6 +13,10 @@ const nextCommands: Partial<Record<ErrorCode, string>> = {
   BODY_TOO_LARGE: 'kusto-functions check',
   NOT_FOUND: 'kusto-functions shipments list',
   INGESTION_REFUSED: 'kusto-functions dead-letters list',
+  LOAD_SOURCE_FORBIDDEN: 'kusto-functions check',
+  LOAD_SOURCE_TOO_LARGE: 'kusto-functions load --help',
+  LOAD_ENDED: 'kusto-functions load list',
+  REQUEST_ID_REUSED: 'kusto-functions load list',
 };
 
 /** An error as `application/problem+json` (RFC 9457) with our code and the next command. */

@@ -5,6 +5,11 @@ import type { Envelope } from '../ingest/types.js';
 import type { Shipment } from '../ledger/ports.js';
 import { KfError } from '../runtime/errors.js';
 import type { Logger } from '../runtime/log.js';
+import type { Diagnosis } from '../transactional/diagnosis.js';
+import type { Loads } from '../transactional/loads.js';
+import type { LoadStarter } from '../transactional/ports.js';
+import type { Orphan } from '../transactional/reaper.js';
+import type { LoadProgress, StepAnswer } from '../transactional/steps/types.js';
 
 /** One start-up check; `fix` is the role or command that mends it. */
 export interface CheckView {
@@ -46,6 +51,14 @@ export interface AppServices {
   deadLetterShipment(id: string): Promise<void>;
   /** One bounded round of settling; called by the timer. */
   settle(signal: AbortSignal): Promise<void>;
+  readonly loads: Loads;
+  /** One step of a load's orchestration. */
+  runLoadStep(progress: LoadProgress): Promise<StepAnswer>;
+  /** One bounded round: loads without an orchestration, tables and blobs without a load. */
+  reapLoads(starter: LoadStarter, signal: AbortSignal): Promise<void>;
+  orphans(): Promise<readonly Orphan[]>;
+  /** What can be found out about a load, as an operator would. @throws NOT_FOUND */
+  diagnose(id: string): Promise<Diagnosis>;
   /** Counters per pipeline, for `GET /api/pipelines`. */
   counters(): Readonly<Record<string, Readonly<Record<string, number>>>>;
 }

@@ -128,11 +128,12 @@ function targetOf(request: BodyIngestRequest): Target {
   };
 }
 
-async function openBody(
-  deps: BodyIngestDeps,
-  request: BodyIngestRequest,
+/** The bytes of a body, inflated where it is gzip. @throws BODY_EMPTY, RECORD_NOT_OF_FORMAT; BODY_TOO_LARGE while it is read */
+export async function openBody(
+  limits: { readonly maxBodyBytes: number; readonly maxInflateRatio: number },
+  request: Pick<BodyIngestRequest, 'body' | 'format' | 'gzip' | 'signal'>,
 ): Promise<AsyncIterable<Uint8Array>> {
-  const { maxBodyBytes } = deps.http;
+  const { maxBodyBytes, maxInflateRatio } = limits;
   const { head, whole } = await peek(bounded(request.body, maxBodyBytes, request.signal));
   if (head.length === 0) {
     throw new KfError('BODY_EMPTY', 'body: empty');
@@ -145,7 +146,6 @@ async function openBody(
   if (!request.gzip && !(text && isGzip(head))) {
     return whole;
   }
-  const { maxInflateRatio } = deps.limits;
   return inflateStream(whole, { maxInflatedBytes: maxBodyBytes, maxInflateRatio });
 }
 
@@ -162,7 +162,7 @@ async function take(
   target: Target,
   blobs: BodyBlobs,
 ): Promise<BodyIngestResult> {
-  const body = await openBody(deps, request);
+  const body = await openBody({ ...deps.http, ...deps.limits }, request);
   const text = isTextFormat(request.format);
   const write = text ? writeTextBody : writeBinaryBody;
   const letters = await write(body, { ...request, target, blobs, limits: deps.limits, clock: deps.clock });

@@ -1,0 +1,87 @@
+import * as commands from '../kusto/load-commands.js';
+import { type Engine, isMissing } from './engine.js';
+import {
+  callTagPrefix,
+  claimKeys,
+  loadFolder,
+  markerTag,
+  onceTagOf,
+  sourcesBlob,
+  stagingTableOf,
+  uploadBlob,
+} from './names.js';
+import type { LoadDeps } from './ports.js';
+import { readStaged, storeOf } from './staged.js';
+import type { Load, LoadSource } from './types.js';
+
+/**
+ * Removes what a load leaves: staging tables, blobs, the marker on committed extents, claims. Every part may run
+ * again. The marker matters: extents with different `drop-by` tags never merge.
+ * @returns false while the service still removes tags
+ */
+export async function cleanUp(deps: LoadDeps, load: Load, engine: Engine): Promise<boolean> {
+  await removeStaging(deps, load, engine);
+  await removeBlobs(deps, load);
+  for (const key of claimKeys(load)) await deps.store.unclaim(key, load.id);
+  return removeMarker(load, engine);
+}
+
+/** Our own tables of every generation; a user's is emptied of what this load brought, and kept. */
+export async function removeStaging(deps: LoadDeps, load: Load, engine: Engine): Promise<void> {
+  const { tempTableName, writeMode } = load.options;
+  if (writeMode === 'Queued') return;
+  if (tempTableName === undefined) {
+    for (let generation = 0; generation <= load.generation; generation++) {
+      await engine.command(commands.dropTable(stagingTableOf(deps.stagingPrefix, load, generation)));
+    }
+    return;
+  }
+  const extents = await engine.command(commands.showExtents(tempTableName)).catch((error: unknown) => {
+    if (isMissing(error)) return [];
+    throw error;
+  });
+  const ours = extents.filter(({ tags }) => isOurs(String(tags ?? ''), load.id));
+  if (ours.length > 0) {
+    await engine.command(
+      commands.dropExtents(
+        tempTableName,
+        ours.map((row) => String(row['extentid'])),
+      ),
+    );
+  }
+}
+
+const isOurs = (tags: string, id: string): boolean =>
+  tags.split(/\r?\n/).some((tag) => tag === markerTag(id) || tag.startsWith(callTagPrefix(id)));
+
+/** Uploads and what was cut from them, the list of sources, and the secrets. */
+export async function removeBlobs(deps: LoadDeps, load: Load): Promise<void> {
+  const { database, table } = load.options;
+  const sources = await readStaged<readonly LoadSource[]>(storeOf(deps), sourcesBlob(load));
+  for (const source of sources ?? []) {
+    if (source.kind !== 'upload') continue;
+    await deps.blobs.delete(deps.uploadContainer, uploadBlob(database, table, source.uploadId));
+  }
+  const names: string[] = [];
+  for await (const { name } of deps.blobs.list(deps.stagingContainer, loadFolder(load.id))) names.push(name);
+  // The list of sources leads to the uploads, so it goes last.
+  const last = sourcesBlob(load);
+  for (const name of names.filter((one) => one !== last))
+    await deps.blobs.delete(deps.stagingContainer, name);
+  if (names.includes(last)) await deps.blobs.delete(deps.stagingContainer, last);
+}
+
+async function removeMarker(load: Load, engine: Engine): Promise<boolean> {
+  const { table } = load.options;
+  const tags = [
+    markerTag(load.id),
+    ...(load.commit?.form === 'append' ? [`ingest-by:${onceTagOf(load.id)}`] : []),
+  ];
+  let isClean = true;
+  for (const tag of tags) {
+    if ((await engine.tagged(table, tag)).extents === 0) continue;
+    isClean = false;
+    await engine.command(commands.removeExtentTag(table, tag));
+  }
+  return isClean;
+}

@@ -1,0 +1,63 @@
+import * as commands from '../../kusto/load-commands.js';
+import { clientRequestIdOf } from '../engine.js';
+import { markerTag, onceTagOf, stagingTableOf } from '../names.js';
+import { finalTags } from '../plan.js';
+import type { LoadCommit } from '../types.js';
+import { planOf, type Step, type StepContext } from './context.js';
+import { toCommit } from './mark.js';
+import type { StagedExtent } from './verify.js';
+
+/**
+ * Issues one commit command. What it is about to do is written first; an attempt whose answer may be lost is never
+ * issued again before `settle` has looked.
+ */
+export const commit: Step = async (context) => {
+  const { deps, load, engine } = context;
+  const before = load.commit;
+  if (before !== undefined && before.cleared < before.attempt) return { is: 'done' };
+  const extents = await toCommit(context);
+  if (extents.length === 0) return { is: 'done' };
+  const attempt = (before?.attempt ?? 0) + 1;
+  const batchSize = Math.min(
+    before?.batchSize ?? deps.limits.maxExtentsPerMove,
+    deps.limits.maxExtentsPerMove,
+  );
+  const intent: LoadCommit = {
+    form: planOf(load).commitForm,
+    attempt,
+    cleared: attempt - 1,
+    clientRequestId: clientRequestIdOf(load.id, `commit.${attempt}`),
+    issuedAtMs: deps.clock.now(),
+    moveBatches: before?.moveBatches ?? 0,
+    batchSize,
+  };
+  await deps.store.change(load.id, () => ({ commit: intent }));
+  const text = textOf(context, intent.form, extents.slice(0, batchSize));
+  const [row] = await engine.command(text, intent.clientRequestId);
+  const operationId = String(row?.['operationid'] ?? '');
+  await deps.store.change(load.id, ({ commit: held }) =>
+    held?.attempt === attempt && operationId !== '' ? { commit: { ...held, operationId } } : {},
+  );
+  deps.logger.info('load.commit', { load: load.id, attempt, operationId, extents: extents.length });
+  return { is: 'done' };
+};
+
+function textOf(
+  { deps, load }: StepContext,
+  form: LoadCommit['form'],
+  extents: readonly StagedExtent[],
+): string {
+  const { table, creationTime } = load.options;
+  const from = stagingTableOf(deps.stagingPrefix, load);
+  const ids = extents.map(({ id }) => id);
+  if (form === 'move') return commands.moveExtents(from, table, ids);
+  return commands.appendExtents({
+    from,
+    to: table,
+    columns: planOf(load).columns,
+    ids,
+    tags: [...finalTags(load.options), markerTag(load.id)],
+    onceTag: onceTagOf(load.id),
+    ...(creationTime === undefined ? {} : { creationTime }),
+  });
+}

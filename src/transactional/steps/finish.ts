@@ -1,0 +1,53 @@
+import * as commands from '../../kusto/load-commands.js';
+import { cleanUp } from '../clean-up.js';
+import { markerTag } from '../names.js';
+import { finalTags } from '../plan.js';
+import type { Step, StepContext } from './context.js';
+import type { StepAnswer } from './types.js';
+import { firstRefusal } from './wait.js';
+
+/** Looks for the end of the removal of tags before it is left to the reaper. */
+const MAX_LOOKS = 6;
+
+/** Records the commit, then cleans; what cannot be cleaned now changes nothing of it. */
+export const finish: Step = async (context) => {
+  const { deps, load, engine, progress } = context;
+  if (load.state === 'running') {
+    const answer =
+      load.options.writeMode === 'Queued' ? await endQueued(context) : await endCommitted(context);
+    if (answer !== undefined) return answer;
+  }
+  const isClean = await cleanUp(deps, load, engine);
+  if (isClean) {
+    await deps.store.change(load.id, () => ({ cleaned: true }));
+  } else if (progress.waits < MAX_LOOKS) {
+    return { is: 'wait' };
+  }
+  return { is: 'end', state: 'committed' };
+};
+
+async function endCommitted({ deps, load }: StepContext): Promise<StepAnswer | undefined> {
+  const committed = load.verified ?? { extents: 0, rows: 0 };
+  await deps.store.change(load.id, ({ state }) =>
+    state === 'running' ? { state: 'committed', endedAtMs: deps.clock.now(), committed } : {},
+  );
+  deps.logger.info('load.committed', { load: load.id, ...committed });
+  return undefined;
+}
+
+/** Rows are where they belong; they get their tags now, since `ingest-by` never goes with blobs. */
+async function endQueued(context: StepContext): Promise<StepAnswer | undefined> {
+  const { deps, load, engine } = context;
+  const { table } = load.options;
+  const marker = markerTag(load.id);
+  const error = await firstRefusal(context);
+  if (error !== undefined) return { is: 'fail', error };
+  const tags = finalTags(load.options);
+  if (tags.length > 0) await engine.command(commands.addExtentTags(table, tags, marker));
+  const committed = await engine.tagged(table, marker);
+  await deps.store.change(load.id, ({ state }) =>
+    state === 'running' ? { state: 'committed', endedAtMs: deps.clock.now(), committed } : {},
+  );
+  deps.logger.info('load.committed', { load: load.id, ...committed });
+  return undefined;
+}

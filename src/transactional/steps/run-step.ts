@@ -1,0 +1,79 @@
+import { KfError } from '../../runtime/errors.js';
+import { engineOf } from '../engine.js';
+import type { LoadDeps } from '../ports.js';
+import type { Load, LoadStep } from '../types.js';
+import { commit } from './commit.js';
+import { type Step, toLoadError } from './context.js';
+import { create } from './create.js';
+import { finish } from './finish.js';
+import { ingest } from './ingest.js';
+import { inspect } from './inspect.js';
+import { mark } from './mark.js';
+import { prepare } from './prepare.js';
+import { repeatCheck } from './repeat-check.js';
+import { settle } from './settle.js';
+import { stage } from './stage.js';
+import type { LoadProgress, StepAnswer } from './types.js';
+import { undo } from './undo.js';
+import { verify } from './verify.js';
+import { wait } from './wait.js';
+
+/** Longest run of one step; a longer one is cut and begun again. Well under the platform's `functionTimeout`. */
+const STEP_TIMEOUT_MS = 20 * 60_000;
+
+const steps: Readonly<Record<LoadStep, Step>> = {
+  inspect,
+  prepare,
+  create,
+  repeatCheck,
+  stage,
+  ingest,
+  wait,
+  verify,
+  mark,
+  commit,
+  settle,
+  finish,
+  undo,
+};
+
+/** Steps that a cancellation does not stop: what may be committed is settled first, and cleaning goes on. */
+const uninterrupted: ReadonlySet<LoadStep> = new Set(['settle', 'finish', 'undo']);
+
+function failed(thrown: unknown): StepAnswer {
+  const error = thrown instanceof KfError ? thrown : undefined;
+  return {
+    is: 'error',
+    error: toLoadError(thrown),
+    // What is no error of ours may be anything; a conflict is with another run of the same step.
+    retryable: error === undefined || error.retryable || error.code === 'STORAGE_CONFLICT',
+    ...(error?.code === 'KUSTO_THROTTLED' ? { throttled: true } : {}),
+    ...(error?.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
+  };
+}
+
+async function begin(deps: LoadDeps, progress: LoadProgress): Promise<Load> {
+  const load = await deps.store.get(progress.id);
+  if (load === undefined) throw new KfError('NOT_FOUND', `load ${progress.id}: unknown`);
+  if (load.step === progress.step || load.state !== 'running') return load;
+  return deps.store.change(load.id, () => ({ step: progress.step }));
+}
+
+/** Runs the step that `progress` names; never throws what the orchestrator could not read. */
+export async function runStep(deps: LoadDeps, progress: LoadProgress): Promise<StepAnswer> {
+  const signal = AbortSignal.timeout(STEP_TIMEOUT_MS);
+  const { id, step } = progress;
+  try {
+    const load = await begin(deps, progress);
+    if (load.state !== 'running' && step !== 'finish') return { is: 'end', state: load.state };
+    if (load.cancelRequested && !uninterrupted.has(step)) return { is: 'cancel' };
+    const answer = await steps[step]({ deps, load, engine: engineOf(deps, load, signal), progress, signal });
+    deps.logger.debug('load.step', { load: id, step, answer: answer.is });
+    return answer;
+  } catch (thrown) {
+    const answer = failed(thrown);
+    const { code, message } = toLoadError(thrown);
+    deps.logger.warn('load.stepFailed', { load: id, step, attempt: progress.attempt, code, message });
+    return answer;
+  }
+}

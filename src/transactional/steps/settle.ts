@@ -1,0 +1,208 @@
+import { parseTimeSpan } from '../../config/units.js';
+import * as commands from '../../kusto/load-commands.js';
+import type { Row } from '../../kusto/rows.js';
+import { isMissing } from '../engine.js';
+import { markerTag, stagingTableOf } from '../names.js';
+import type { Load, LoadCommit } from '../types.js';
+import type { Step, StepContext } from './context.js';
+import type { StepAnswer } from './types.js';
+
+/** A command that nobody has heard of is looked for so long before it counts as never begun. */
+const LOST_MS = 30_000;
+/** Commands for one load, or for one of its batches: when the service says they may be repeated, and when it does not. */
+const MAX_RETRYABLE = 10;
+const MAX_PERMANENT = 3;
+/** Smallest batch of a load that allows partial visibility. */
+const MIN_BATCH = 50;
+
+/**
+ * Finds out what became of the commit, by the operation and by looking: never by doing it again blindly. Leads on
+ * to `finish` when all is committed, back to `commit` when nothing of the last attempt is, and fails for good.
+ */
+export const settle: Step = async (context) => {
+  const { load } = context;
+  const { commit } = load;
+  if (commit === undefined) return { is: 'done', next: 'undo' };
+  const operation = await findOperation(context, commit);
+  const state = String(operation?.['state'] ?? '');
+  if (/^(InProgress|Scheduled)$/i.test(state)) return stillRunning(context, commit, operation);
+  const seen = await look(context);
+  if (seen.isComplete) return committed(context, operation);
+  if (commit.cleared >= commit.attempt) return { is: 'done', next: 'commit' };
+  if (operation === undefined) return lost(context, commit, seen);
+  return /^Completed$/i.test(state)
+    ? completed(context, { commit, operation, seen })
+    : unsuccessful(context, { commit, operation, seen });
+};
+
+/** By its id, in the log of updates after six hours, or by the client request id when the answer was lost. */
+async function findOperation(
+  { deps, load, engine }: StepContext,
+  commit: LoadCommit,
+): Promise<Row | undefined> {
+  if (commit.operationId !== undefined) {
+    const [row] = await engine.command(commands.showOperation(commit.operationId));
+    return row ?? (await engine.command(commands.showOperationLog(commit.operationId)))[0];
+  }
+  const [command] = await engine.command(commands.showCommandsOf(commit.clientRequestId));
+  const activity = String(command?.['rootactivityid'] ?? '');
+  if (activity === '') return undefined;
+  const [row] = await engine.command(commands.showOperationsOf(activity));
+  const operationId = row?.['operationid'];
+  if (typeof operationId === 'string') {
+    await deps.store.change(load.id, ({ commit: held }) =>
+      held?.attempt === commit.attempt ? { commit: { ...held, operationId } } : {},
+    );
+  }
+  return row;
+}
+
+/** A commit that is late, or no longer wanted, is cancelled at the service; its end is awaited all the same. */
+async function stillRunning(
+  { deps, load, engine, progress }: StepContext,
+  commit: LoadCommit,
+  operation: Row | undefined,
+): Promise<StepAnswer> {
+  const now = deps.clock.now();
+  const operationId = commit.operationId ?? operation?.['operationid'];
+  if (
+    (load.cancelRequested || now >= load.deadlineMs) &&
+    typeof operationId === 'string' &&
+    progress.waits % 8 === 0
+  ) {
+    await engine.command(commands.cancelOperation(operationId)).catch((error: unknown) => {
+      deps.logger.debug('load.cancelFailed', { load: load.id, message: String(error) });
+    });
+  }
+  return { is: 'wait', afterMs: Math.min(10_000, Math.max(250, Math.round((now - commit.issuedAtMs) / 4))) };
+}
+
+interface Seen {
+  /** Rows of this load in the target. */
+  readonly inTarget: number;
+  readonly isComplete: boolean;
+}
+
+async function look({ deps, load, engine }: StepContext): Promise<Seen> {
+  const marker = markerTag(load.id);
+  const wanted = load.verified?.rows ?? 0;
+  const target = await engine.tagged(load.options.table, marker);
+  if (load.commit?.form === 'append') {
+    return { inTarget: target.rows, isComplete: target.rows === wanted && target.extents > 0 };
+  }
+  const left = await engine
+    .tagged(stagingTableOf(deps.stagingPrefix, load), marker)
+    .catch((error: unknown) => {
+      if (isMissing(error)) return { extents: 0, rows: 0 };
+      throw error;
+    });
+  const isComplete = target.rows === wanted && target.extents > 0 && left.extents === 0;
+  return { inTarget: target.rows, isComplete };
+}
+
+async function committed({ deps, load }: StepContext, operation: Row | undefined): Promise<StepAnswer> {
+  const serviceMs = durationOf(operation);
+  if (serviceMs !== undefined) {
+    await deps.store.change(load.id, ({ commit }) =>
+      commit === undefined ? {} : { commit: { ...commit, serviceMs } },
+    );
+  }
+  return { is: 'done', next: 'finish' };
+}
+
+function durationOf(operation: Row | undefined): number | undefined {
+  const told = parseTimeSpan(String(operation?.['duration'] ?? ''));
+  const between =
+    Date.parse(String(operation?.['lastupdatedon'])) - Date.parse(String(operation?.['startedon']));
+  return told ?? (Number.isNaN(between) ? undefined : between);
+}
+
+async function lost(context: StepContext, commit: LoadCommit, seen: Seen): Promise<StepAnswer> {
+  const { deps, load } = context;
+  const passedMs = deps.clock.now() - commit.issuedAtMs;
+  if (passedMs < LOST_MS) return { is: 'wait', afterMs: Math.min(5_000, LOST_MS - passedMs) };
+  deps.logger.warn('load.commitLost', { load: load.id, attempt: commit.attempt });
+  return tryAgain(context, { commit, seen, canRetry: true, why: 'the operation cannot be found' });
+}
+
+interface Outcome {
+  readonly commit: LoadCommit;
+  readonly operation: Row;
+  readonly seen: Seen;
+}
+
+/** Every row of the details counts: a row that says Failed, or says why, is an extent that was not taken. */
+async function completed(context: StepContext, { commit, seen, operation }: Outcome): Promise<StepAnswer> {
+  const { deps, load, engine } = context;
+  const id = String(operation['operationid'] ?? commit.operationId);
+  const details = await engine.command(commands.showOperationDetails(id)).catch((error: unknown) => {
+    if (isMissing(error)) return [];
+    throw error;
+  });
+  const bad = details.find(
+    (row) => row['resultextentid'] === 'Failed' || String(row['details'] ?? '') !== '',
+  );
+  if (bad !== undefined || !load.options.allowPartialVisibility || seen.inTarget === 0) {
+    const why =
+      bad === undefined
+        ? `${seen.inTarget} of ${load.verified?.rows} rows are there`
+        : String(bad['details']);
+    return tryAgain(context, { commit, seen, canRetry: true, why: `the operation ended, but ${why}` });
+  }
+  await deps.store.change(load.id, ({ commit: held }) =>
+    held === undefined
+      ? {}
+      : {
+          commit: {
+            ...held,
+            cleared: commit.attempt,
+            moveBatches: held.moveBatches + 1,
+            batchSize: commit.batchSize * 2,
+          },
+        },
+  );
+  return { is: 'done', next: 'commit' };
+}
+
+async function unsuccessful(context: StepContext, { commit, operation, seen }: Outcome): Promise<StepAnswer> {
+  const state = String(operation['state']);
+  const why = `${state}: ${String(operation['status'] ?? '')}`;
+  const wasAsked =
+    /^Cancel/i.test(state) && (context.load.cancelRequested || context.progress.undo !== undefined);
+  if (/^BadInput$/i.test(state) || wasAsked) return failure(context.load, why);
+  const canRetry = isTrue(operation['shouldretry']) || /^(Throttled|Abandoned|Cancell?ed)$/i.test(state);
+  return tryAgain(context, { commit, seen, canRetry, why });
+}
+
+/** Sent as a boolean, a number or a text. */
+const isTrue = (value: unknown): boolean =>
+  value === true || value === 1 || String(value).toLowerCase() === 'true';
+
+interface Retry {
+  readonly commit: LoadCommit;
+  readonly seen: Seen;
+  readonly canRetry: boolean;
+  readonly why: string;
+}
+
+async function tryAgain(context: StepContext, { commit, canRetry, why }: Retry): Promise<StepAnswer> {
+  const { deps, load, progress } = context;
+  const isLate = deps.clock.now() >= load.deadlineMs || load.cancelRequested || progress.undo !== undefined;
+  const tries = commit.attempt - commit.moveBatches;
+  if (isLate || tries >= (canRetry ? MAX_RETRYABLE : MAX_PERMANENT)) return failure(load, why);
+  deps.logger.warn('load.commitAgain', { load: load.id, attempt: commit.attempt, why });
+  const batchSize = load.options.allowPartialVisibility
+    ? Math.max(MIN_BATCH, Math.floor(commit.batchSize / 2))
+    : commit.batchSize;
+  await deps.store.change(load.id, ({ commit: held }) =>
+    held === undefined ? {} : { commit: { ...held, cleared: commit.attempt, batchSize } },
+  );
+  // The next look finds it cleared, and goes on to `commit`.
+  return { is: 'wait', afterMs: Math.min(30_000, 500 * 2 ** Math.min(tries, 6)) };
+}
+
+function failure(load: Load, why: string): StepAnswer {
+  const { form, attempt } = load.commit as LoadCommit;
+  const message = `load ${load.id}: the ${form === 'move' ? 'move of extents' : 'append'} failed in attempt ${attempt}: ${why}`;
+  return { is: 'fail', error: { code: 'LOAD_COMMIT_FAILED', message } };
+}
