@@ -192,7 +192,7 @@ function sasOf(query: string, place: string, allowSas: boolean): string {
     );
   }
   if (!allowSas) {
-    throw forbidden(place, 'carries a shared access signature, and this app takes none; leave the query out');
+    throw forbidden(place, 'carries a SAS, and `load.allowSas` is not set; leave the query out');
   }
   if (!names.every((name) => sasNames.has(name)) || new Set(names).size < names.length) {
     throw wrong(place, 'has a query with a parameter that no shared access signature has, or one twice');

@@ -57,6 +57,10 @@ export async function api(stack: Stack, what: string, { body, headers = {} }: Ca
   return { status: response.status, headers: response.headers, json: text === '' ? {} : JSON.parse(text) };
 }
 
+/** Starts a load of CSV blobs into a table of the database Samples. */
+export const load = (stack: Stack, body: Readonly<Record<string, unknown>>): Promise<Answer> =>
+  api(stack, 'POST /loads', { body: { database: 'Samples', format: 'csv', ...body } });
+
 function loadContainer(stack: Pick<Stack, 'azurite'>) {
   return BlobServiceClient.fromConnectionString(stack.azurite.connectionString).getContainerClient(
     LOAD_CONTAINER,

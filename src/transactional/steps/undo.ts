@@ -17,8 +17,10 @@ export const undo: Step = async (context) => {
   const { load, progress } = context;
   const { as, error } = progress.undo ?? { as: 'rolledBack' as const };
   try {
-    if (load.options.writeMode === 'Queued' && (await hasIngested(context)))
+    if (load.options.writeMode === 'Queued' && (await hasIngested(context))) {
+      await clean(context);
       return await endDirty(context, partial(load, error));
+    }
     await takeBack(context);
     await clean(context);
   } catch (thrown) {
