@@ -84,6 +84,8 @@ export interface StackOptions {
   readonly hubs?: string;
   /** Merged into `host.json`'s `extensions.eventHubs`. */
   readonly eventHubs?: Readonly<Record<string, unknown>>;
+  /** `host.json`'s `extensions.durableTask`. */
+  readonly durable?: Readonly<Record<string, unknown>>;
   readonly settings?: Readonly<Record<string, string>>;
   readonly kustoArgs?: readonly string[];
   /** Hosts to start on the same app. Default 1; 0 leaves starting them to the caller. */
@@ -118,6 +120,7 @@ async function writeApp(options: StackOptions): Promise<string> {
         partitionOwnershipExpirationInterval: '00:00:10',
         ...options.eventHubs,
       },
+      durableTask: { hubName: 'KustoFunctions', ...options.durable },
     },
   };
   const files: Record<string, string> = {

@@ -40,13 +40,21 @@ const steps: Readonly<Record<LoadStep, Step>> = {
 /** Steps that a cancellation does not stop: what may be committed is settled first, and cleaning goes on. */
 const uninterrupted: ReadonlySet<LoadStep> = new Set(['settle', 'finish', 'undo']);
 
-function failed(thrown: unknown): StepAnswer {
+/** A 401 is asked again with a new token, so often; a token may have expired on its way. */
+const UNAUTHORIZED_TRIES = 2;
+
+function isRetryable(error: KfError | undefined, attempt: number): boolean {
+  // What is no error of ours may be anything; a conflict is with another run of the same step.
+  if (error === undefined || error.retryable || error.code === 'STORAGE_CONFLICT') return true;
+  return error.code === 'KUSTO_UNAUTHORIZED' && attempt < UNAUTHORIZED_TRIES;
+}
+
+function failed(thrown: unknown, attempt: number): StepAnswer {
   const error = thrown instanceof KfError ? thrown : undefined;
   return {
     is: 'error',
     error: toLoadError(thrown),
-    // What is no error of ours may be anything; a conflict is with another run of the same step.
-    retryable: error === undefined || error.retryable || error.code === 'STORAGE_CONFLICT',
+    retryable: isRetryable(error, attempt),
     ...(error?.code === 'KUSTO_THROTTLED' ? { throttled: true } : {}),
     ...(error?.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
   };
@@ -71,7 +79,7 @@ export async function runStep(deps: LoadDeps, progress: LoadProgress): Promise<S
     deps.logger.debug('load.step', { load: id, step, answer: answer.is });
     return answer;
   } catch (thrown) {
-    const answer = failed(thrown);
+    const answer = failed(thrown, progress.attempt);
     const { code, message } = toLoadError(thrown);
     deps.logger.warn('load.stepFailed', { load: id, step, attempt: progress.attempt, code, message });
     return answer;

@@ -6,8 +6,9 @@ import { claimKeys, markerTag, stagingTableOf } from '../names.js';
 import type { Load, LoadError, LoadState } from '../types.js';
 import { type Step, type StepContext, toLoadError } from './context.js';
 
-/** Tries of an undo before a person is asked; with their waits about five minutes. */
+/** Tries of an undo before a person is asked, with their waits about five minutes; and when the cause seems to last. */
 const MAX_TRIES = 12;
+const MAX_PERMANENT_TRIES = 3;
 
 /**
  * Takes back what the load did, and records how it ended. Only after `settle` has seen that no commit is under way.
@@ -25,7 +26,7 @@ export const undo: Step = async (context) => {
     await clean(context);
   } catch (thrown) {
     const canWait = !(thrown instanceof KfError) || thrown.retryable || thrown.code === 'STORAGE_CONFLICT';
-    if (canWait && progress.attempt < MAX_TRIES) throw thrown;
+    if (progress.attempt < (canWait ? MAX_TRIES : MAX_PERMANENT_TRIES)) throw thrown;
     const cause = toLoadError(thrown);
     const message = `${error?.message ?? `load ${load.id}`}; and the undo failed: ${cause.message}`;
     return endDirty(context, { ...cause, code: 'LOAD_UNDO_FAILED', message });
