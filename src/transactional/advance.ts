@@ -1,5 +1,5 @@
-import type { LoadProgress, LoadUndo, StepAnswer } from './steps/types.js';
-import { type LoadError, type LoadStep, loadSteps } from './types.js';
+import type { LoadProgress, StepAnswer } from './steps/types.js';
+import { type LoadError, type LoadStep, type LoadUndo, loadSteps } from './types.js';
 
 /** First wait between two looks, and the longest; each look without news doubles it. */
 const FIRST_WAIT_MS = 1_000;

@@ -133,6 +133,13 @@ export interface LoadError {
   readonly source?: string;
 }
 
+/** Why a load is taken back, and what it ends as. */
+export interface LoadUndo {
+  readonly as: 'rolledBack' | 'cancelled' | 'skipped';
+  /** None for `skipped`. */
+  readonly error?: LoadError;
+}
+
 /** How rows become visible: `move` takes one metadata command, `append` one query that copies (Fabric). */
 export type CommitForm = 'move' | 'append';
 
@@ -205,6 +212,8 @@ export interface Load {
   /** Calls of a Queued load whose answer was lost and which were repeated. */
   readonly possibleDuplicates: number;
   readonly skippedBy?: string;
+  /** Kept here too, so that an undo outlives its orchestration. */
+  readonly undo?: LoadUndo;
   readonly error?: LoadError;
   /** The command that mends what an undo could not. */
   readonly repair?: string;

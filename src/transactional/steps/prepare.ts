@@ -34,7 +34,8 @@ export const prepare: Step = async (context) => {
     }
     blobs = await stageOnce(store, planBlob(load), await resolveAll(context, sources));
   }
-  requireAtomic(load, blobs.length, deps.limits.maxExtentsPerMove);
+  const { writeMode } = load.options;
+  if (writeMode === 'Transactional') requireAtomic(load, blobs.length, deps.limits.maxExtentsPerMove);
   await addCalls(context, blobs);
   return { is: 'done' };
 };

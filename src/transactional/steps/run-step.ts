@@ -43,6 +43,9 @@ const uninterrupted: ReadonlySet<LoadStep> = new Set(['settle', 'finish', 'undo'
 /** A 401 is asked again with a new token, so often; a token may have expired on its way. */
 const UNAUTHORIZED_TRIES = 2;
 
+/** Steps of a load that has begun to commit. */
+const afterCommit: ReadonlySet<LoadStep> = new Set(['commit', 'settle', 'finish', 'undo']);
+
 function isRetryable(error: KfError | undefined, attempt: number): boolean {
   // What is no error of ours may be anything; a conflict is with another run of the same step.
   if (error === undefined || error.retryable || error.code === 'STORAGE_CONFLICT') return true;
@@ -63,8 +66,10 @@ function failed(thrown: unknown, attempt: number): StepAnswer {
 async function begin(deps: LoadDeps, progress: LoadProgress): Promise<Load> {
   const load = await deps.store.get(progress.id);
   if (load === undefined) throw new KfError('NOT_FOUND', `load ${progress.id}: unknown`);
-  if (load.step === progress.step || load.state !== 'running') return load;
-  return deps.store.change(load.id, () => ({ step: progress.step }));
+  const { step, undo } = progress;
+  const isKnown = load.step === step && JSON.stringify(load.undo) === JSON.stringify(undo);
+  if (isKnown || load.state !== 'running') return load;
+  return deps.store.change(load.id, () => ({ step, ...(undo === undefined ? {} : { undo }) }));
 }
 
 /** Runs the step that `progress` names; never throws what the orchestrator could not read. */
@@ -74,6 +79,8 @@ export async function runStep(deps: LoadDeps, progress: LoadProgress): Promise<S
   try {
     const load = await begin(deps, progress);
     if (load.state !== 'running' && step !== 'finish') return { is: 'end', state: load.state };
+    // A run that comes late, of a load that is further on: what is committed must not be staged anew.
+    if (load.commit !== undefined && !afterCommit.has(step)) return { is: 'done', next: 'settle' };
     if (load.cancelRequested && !uninterrupted.has(step)) return { is: 'cancel' };
     const answer = await steps[step]({ deps, load, engine: engineOf(deps, load, signal), progress, signal });
     deps.logger.debug('load.step', { load: id, step, answer: answer.is });

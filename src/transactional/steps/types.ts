@@ -1,4 +1,4 @@
-import type { Load, LoadError, LoadState, LoadStep } from '../types.js';
+import type { Load, LoadError, LoadState, LoadStep, LoadUndo } from '../types.js';
 
 /**
  * What a step tells the orchestrator; small, since it enters the history. All facts are in the load's row.
@@ -27,12 +27,6 @@ export type StepAnswer =
       readonly retryAfterMs?: number;
     };
 
-export interface LoadUndo {
-  readonly as: 'rolledBack' | 'cancelled' | 'skipped';
-  /** None for `skipped`. */
-  readonly error?: LoadError;
-}
-
 /** The state of the orchestration: its input, and the input of each step. */
 export interface LoadProgress {
   readonly id: string;
@@ -50,9 +44,13 @@ export interface LoadProgress {
   readonly ended?: LoadState;
 }
 
-/** Where a load begins, and where one goes on whose orchestration is gone. */
-export function progressOf(load: Pick<Load, 'id' | 'step' | 'generation' | 'deadlineMs'>): LoadProgress {
-  const step = load.step === 'commit' ? 'settle' : load.step;
-  const { id, deadlineMs, generation } = load;
-  return { id, step, attempt: 0, waits: 0, restages: generation, deadlineMs, waitMs: 0 };
+/** Where a load begins, and where one goes on whose orchestration is gone: what may be committed is settled first. */
+export function progressOf(
+  load: Pick<Load, 'id' | 'step' | 'generation' | 'deadlineMs' | 'commit' | 'undo'>,
+): LoadProgress {
+  const { id, deadlineMs, generation, commit, undo } = load;
+  const isPast = load.step === 'finish' || load.step === 'undo';
+  const step = commit === undefined || isPast ? load.step : 'settle';
+  const again = { id, step, attempt: 0, waits: 0, restages: generation, deadlineMs, waitMs: 0 };
+  return undo === undefined ? again : { ...again, undo };
 }

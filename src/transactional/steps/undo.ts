@@ -16,7 +16,7 @@ const MAX_PERMANENT_TRIES = 3;
  */
 export const undo: Step = async (context) => {
   const { load, progress } = context;
-  const { as, error } = progress.undo ?? { as: 'rolledBack' as const };
+  const { as, error } = progress.undo ?? load.undo ?? { as: 'rolledBack' as const };
   try {
     if (load.options.writeMode === 'Queued' && (await hasIngested(context))) {
       await clean(context);
