@@ -26,6 +26,21 @@ export interface Diagnosis {
   readonly points: readonly DiagnosisPoint[];
 }
 
+/** Texts of the service may repeat what it was sent, links and tokens too. */
+function scrubbed(row: Row): Row {
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [
+      name,
+      typeof value === 'string' || (typeof value === 'object' && value !== null)
+        ? scrub(textOf(value))
+        : value,
+    ]),
+  );
+}
+
+const textOf = (value: unknown): string =>
+  typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+
 interface Question {
   readonly name: string;
   readonly command: string;
@@ -54,7 +69,7 @@ async function answer(
       name,
       command,
       finding: tell(rows),
-      ...(rows.length === 0 ? {} : { rows: rows.slice(0, MAX_ROWS) }),
+      ...(rows.length === 0 ? {} : { rows: rows.slice(0, MAX_ROWS).map(scrubbed) }),
     };
   } catch (error) {
     return {
@@ -75,7 +90,7 @@ function questionsOf(deps: LoadDeps, load: Load): Question[] {
     tell: ([row]) =>
       row === undefined || row['policy'] === 'null' || row['policy'] === null
         ? 'none of its own: that of the database, or five minutes'
-        : String(row['policy']),
+        : scrub(textOf(row['policy'])),
   });
   const failures = (name: string): Question => ({
     name: `ingestion failures of ${name}`,

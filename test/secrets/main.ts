@@ -62,11 +62,18 @@ function collect(world: World, seen: Seen): Collected {
   const { secrets, gates, proxied, login, door } = world;
   const heard = { rest: gates.rest.heard.join('\n'), message: gates.message.heard.join('\n') };
   const uploads = linksIn(seen.uploadLinks);
+  const loads = linksIn(seen.loadLinks);
   const all = linksIn([...gates.rest.heard, '\n', ...gates.message.heard, '\n', ...proxied]);
   const staged = (app: string): string[] =>
     [...all].flatMap(([sig, link]) => (link.includes(`/staging-${app}/`) ? [sig] : []));
   const [restSas, messageSas] = [staged('rest'), staged('message')];
-  const ours = new Set([...restSas, ...messageSas, ...uploads.keys(), secrets.echoedSignature]);
+  const ours = new Set([
+    ...restSas,
+    ...messageSas,
+    ...uploads.keys(),
+    ...loads.keys(),
+    secrets.echoedSignature,
+  ]);
   const serviceSas = [...all.keys()].filter((sig) => !ours.has(sig));
   const logins = login.requests.map(({ body }) => body.toString());
   const inUse: Readonly<Record<string, boolean>> = {
@@ -81,6 +88,7 @@ function collect(world: World, seen: Seen): Collected {
     functionKey: seen.places.some(({ kind }) => kind === 'cli'),
     echoedSignature: heard.rest.includes(encodeURIComponent(secrets.echoedSignature)),
     'SAS of an upload link': uploads.size > 0,
+    'SAS of a source of a load': [...loads.keys()].every((sig) => all.has(sig)) && loads.size > 0,
     'SAS of a blob sent over REST': restSas.length > 0,
     'SAS of a blob sent in a message': messageSas.length > 0,
     'SAS of the service': serviceSas.length > 0,
@@ -90,6 +98,7 @@ function collect(world: World, seen: Seen): Collected {
   const canaries = [
     ...Object.entries(secrets).map(([name, secret]) => ({ name, secret })),
     ...named('SAS of an upload link', uploads.keys()),
+    ...named('SAS of a source of a load', loads.keys()),
     ...named('SAS of a blob sent over REST', restSas),
     ...named('SAS of a blob sent in a message', messageSas),
     ...named('SAS of the service', serviceSas),

@@ -30,6 +30,7 @@ kusto:
 ${name === 'message' ? '  proxyUrl: "%PROXY_URL%"' : ''}
 sources:${source('queued', 'table: Rows')}${source('streamed', 'table: Streamed, delivery: streaming')}${source('service', 'table: Service, staging: service')}
 http: { tables: ["Secrets.*"], maxBodyBytes: 1MiB }
+load: { storage: [{ container: loads-${name} }], allowSas: true }
 storage: { connection: STAGING, stagingContainer: staging-${name}, ledgerTable: Ledger${name} }
 deadLetter: { container: letters-${name} }
 settle: { everyMs: 1000 }

@@ -1,8 +1,15 @@
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { EventHubProducerClient } from '@azure/event-hubs';
+import { BlobSASPermissions, BlobServiceClient } from '@azure/storage-blob';
 import { runCli } from '../helpers/cli.js';
-import { addFault, clearPrincipals, removeFaults, setPrincipal } from '../helpers/kusto-admin.js';
+import {
+  addFault,
+  clearPrincipals,
+  passBatchingTime,
+  removeFaults,
+  setPrincipal,
+} from '../helpers/kusto-admin.js';
 import { kustoQuery, until } from '../helpers/stack.js';
 import type { Place } from './canaries.js';
 import { OPERATOR, type World } from './world.js';
@@ -12,6 +19,8 @@ export interface Seen {
   readonly places: Place[];
   /** Answers of `POST /api/uploads`, whose purpose is a link. */
   readonly uploadLinks: string[];
+  /** Addresses with a SAS that callers gave as sources of loads. */
+  readonly loadLinks: string[];
 }
 
 const rows = (mark: string, count: number): string =>
@@ -189,6 +198,67 @@ async function beRejected(world: World, worker: Worker, mark: string): Promise<v
   await removeFaults(world.stack, id);
 }
 
+/** A link to a blob of the account that loads may read. */
+async function linkOf(world: World, name: 'rest' | 'message', mark: string, body: string): Promise<string> {
+  const service = BlobServiceClient.fromConnectionString(world.settings[name]['STAGING'] ?? '');
+  const container = service.getContainerClient(`loads-${name}`);
+  await container.createIfNotExists();
+  const blob = container.getBlockBlobClient(`${mark}.json`);
+  await blob.upload(body, Buffer.byteLength(body));
+  const expiresOn = new Date(Date.now() + 3_600_000);
+  return blob.generateSasUrl({
+    permissions: BlobSASPermissions.parse('r'),
+    expiresOn,
+    version: '2023-11-03',
+  });
+}
+
+/** Loads by links of their caller: one that is committed, one that the service refuses, one that is never allowed. */
+async function beLoaded(world: World, worker: Worker, name: 'rest' | 'message', seen: Seen): Promise<void> {
+  const message = echo(world);
+  const rule = {
+    target: 'operation',
+    match: `load-bad-${name}`,
+    action: 'fail',
+    code: 'BadRequest_Echo',
+    message,
+  };
+  const fault = await addFault(world.stack, rule);
+  for (const mark of [`load-good-${name}`, `load-bad-${name}`]) {
+    const url = await linkOf(world, name, mark, rows(mark, 5));
+    seen.loadLinks.push(`${url}\n`);
+    const request = {
+      requestId: mark,
+      database: 'Secrets',
+      table: 'Rows',
+      format: 'json',
+      sources: [{ url }],
+    };
+    await worker.call('POST', '/loads', { body: JSON.stringify(request) });
+    await worker.call('POST', '/loads', { body: JSON.stringify({ ...request, format: 'csv' }) });
+    const text = await until(
+      async () => {
+        await passBatchingTime(world.stack);
+        return (await worker.call('GET', `/loads/${mark}`)).text;
+      },
+      (answer) => !answer.includes('"state":"running"'),
+    );
+    const wanted = mark.includes('good') ? 'committed' : 'rolledBack';
+    if (!text.includes(`"state":"${wanted}"`)) throw new Error(`${mark} is not ${wanted}: ${text}`);
+    await worker.call('GET', `/loads/${mark}/diagnosis`);
+    await worker.call('POST', '/loads', {
+      body: JSON.stringify({
+        ...request,
+        requestId: `${mark}-no`,
+        sources: [{ url: url.replace('/loads-', '/other-') }],
+      }),
+    });
+  }
+  await removeFaults(world.stack, fault);
+  await worker.call('GET', '/loads');
+  await worker.call('GET', '/loads/orphans');
+}
+
 /** The identity is not known, or the login server refuses it. */
 async function beUnknown(world: World, worker: Worker): Promise<void> {
   const { stack, secrets } = world;
@@ -236,6 +306,7 @@ async function workOn(world: World, name: 'rest' | 'message', seen: Seen): Promi
   await succeed(world, worker, `good-${name}`);
   await beRefused(world, worker);
   await beRejected(world, worker, `rejected-${name}`);
+  await beLoaded(world, worker, name, seen);
   await beFailed(world, worker, `bad-${name}`);
   await beUnknown(world, worker);
   await loseStorage(world, worker, `lost-${name}`);
@@ -244,7 +315,7 @@ async function workOn(world: World, name: 'rest' | 'message', seen: Seen): Promi
 
 /** Does every kind of work with both apps, and asks the one that is configured wrongly. */
 export async function doTheWork(world: World, say: (line: string) => void): Promise<Seen> {
-  const seen: Seen = { places: [], uploadLinks: [] };
+  const seen: Seen = { places: [], uploadLinks: [], loadLinks: [] };
   for (const name of ['rest', 'message'] as const) {
     say(`working with the app "${name}"`);
     await workOn(world, name, seen);
