@@ -85,17 +85,20 @@ function packed(extents: readonly Extent[], limits: MergeLimits): string[][] {
   let list: string[] = [];
   let [rows, bytes, from] = [0, 0, 0n];
   for (const extent of [...extents].sort((a, b) => (a.createdOn < b.createdOn ? -1 : 1))) {
+    const { createdOn, oldestCreatedOn = createdOn } = extent;
+    const oldest = list.length > 0 && from < oldestCreatedOn ? from : oldestCreatedOn;
     const fits =
       list.length > 0 &&
       list.length < limits.extents &&
       rows + extent.rowCount <= limits.rows &&
       bytes + extent.originalSize <= limits.bytes &&
-      extent.createdOn - from <= limits.range;
+      createdOn - oldest <= limits.range;
     if (!fits) {
       list = [];
       lists.push(list);
-      [rows, bytes, from] = [0, 0, extent.createdOn];
+      [rows, bytes] = [0, 0];
     }
+    from = fits ? oldest : oldestCreatedOn;
     list.push(extent.id);
     rows += extent.rowCount;
     bytes += extent.originalSize;

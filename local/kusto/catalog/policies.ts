@@ -9,6 +9,8 @@ const DEFAULT_BATCHING = {
   MaximumNumberOfItems: 500,
   MaximumRawDataSizeMB: 1024,
 };
+/** `ShardEngineMaxRowCount` of the sharding policy. */
+const DEFAULT_EXTENT_ROWS = 1_048_576;
 const BYTES_PER_MB = 1024 * 1024;
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -31,6 +33,13 @@ export function effectiveBatching(
     maxItems: Number(fields.MaximumNumberOfItems),
     maxRawBytes: Number(fields.MaximumRawDataSizeMB) * BYTES_PER_MB,
   };
+}
+
+/** Rows of one extent that an ingestion makes. */
+export function effectiveExtentRows(table: Policies | undefined, database: Policies | undefined): number {
+  const fields = policyFields(table, 'sharding') ?? policyFields(database, 'sharding');
+  const rows = Number(fields?.['ShardEngineMaxRowCount'] ?? DEFAULT_EXTENT_ROWS);
+  return Number.isInteger(rows) && rows > 0 ? rows : DEFAULT_EXTENT_ROWS;
 }
 
 export function effectiveStreaming(table: Policies | undefined, database: Policies | undefined): boolean {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { KustoError } from '../errors.js';
 import type { EngineClock } from '../faults/types.js';
+import { inSlices } from '../slices.js';
 import { mergedExtent } from '../store/merge.js';
 import type { Column, Extent, RowSet } from '../store/types.js';
 import { entityNotFound } from './errors.js';
@@ -17,7 +18,7 @@ import {
   type PreparedExtent,
   type StoredExtent,
 } from './model.js';
-import { effectiveBatching, effectiveStreaming, mayMerge } from './policies.js';
+import { effectiveBatching, effectiveExtentRows, effectiveStreaming, mayMerge } from './policies.js';
 import { IngestedSources } from './sources.js';
 import type {
   AppendOptions,
@@ -154,6 +155,11 @@ class LockedCatalog implements CatalogStore {
     return effectiveBatching(owner?.tables.get(table)?.policies, owner?.policies);
   }
 
+  extentRows(database: string, table: string): number {
+    const owner = this.#visible.databases.get(database);
+    return effectiveExtentRows(owner?.tables.get(table)?.policies, owner?.policies);
+  }
+
   streamingEnabled(database: string, table: string): boolean {
     const owner = this.#visible.databases.get(database);
     return effectiveStreaming(owner?.tables.get(table)?.policies, owner?.policies);
@@ -199,16 +205,36 @@ class LockedCatalog implements CatalogStore {
     }
   }
 
-  async append(database: string, table: string, rows: RowSet, options: AppendOptions): Promise<StoredExtent> {
-    checkFits(this.#ownTable(this.#visible, database, table), rows);
+  async append(
+    database: string,
+    table: string,
+    parts: readonly RowSet[],
+    options: AppendOptions,
+  ): Promise<readonly StoredExtent[]> {
+    const check = (owner: Table) => {
+      for (const rows of parts) {
+        checkFits(owner, rows);
+      }
+    };
+    check(this.#ownTable(this.#visible, database, table));
     demandNoUpdatePolicy(this.database(database), table);
-    const prepared = await this.prepareExtent(rows, options);
+    const prepared = await this.#prepareAll(parts, options);
     return this.transact((state, at) => {
-      checkFits(this.#ownTable(state, database, table), rows);
-      const extent = ingestedAt(prepared, at);
-      const add = rows.rowCount === 0 ? [] : [extent];
-      return { changes: [{ kind: 'extents', database, table, add, drop: [] }], result: extent };
+      check(this.#ownTable(state, database, table));
+      const add = prepared.map((extent) => ingestedAt(extent, at));
+      return { changes: [{ kind: 'extents', database, table, add, drop: [] }], result: add };
     });
+  }
+
+  /** Each part gets its share of the original size. */
+  async #prepareAll(parts: readonly RowSet[], options: AppendOptions): Promise<readonly PreparedExtent[]> {
+    const total = parts.reduce((sum, { rowCount }) => sum + rowCount, 0);
+    const prepared: PreparedExtent[] = [];
+    for (const rows of parts.filter(({ rowCount }) => rowCount > 0)) {
+      const originalSize = Math.round((options.originalSize * rows.rowCount) / total);
+      prepared.push(await this.prepareExtent(rows, { ...options, originalSize }));
+    }
+    return prepared;
   }
 
   async prepareExtent(rows: RowSet, options: AppendOptions): Promise<PreparedExtent> {
@@ -233,7 +259,7 @@ class LockedCatalog implements CatalogStore {
     if (parts.length < 2 || !mayMerge(owner.policies, this.database(database).policies)) {
       return undefined;
     }
-    const joined = mergedWithSources(parts, owner.schema);
+    const joined = await mergedWithSources(parts, owner.schema);
     const file = await this.#durability?.saveExtent(joined);
     const merged = file === undefined ? joined : { ...joined, file };
     const result = await this.transact((state) => {
@@ -265,9 +291,13 @@ class LockedCatalog implements CatalogStore {
   }
 }
 
-function mergedWithSources(parts: readonly StoredExtent[], schema: Table['schema']): StoredExtent {
+async function mergedWithSources(
+  parts: readonly StoredExtent[],
+  schema: Table['schema'],
+): Promise<StoredExtent> {
   const sources = parts.flatMap((part) => part.sources ?? []);
-  return { ...mergedExtent(randomUUID(), parts, schema), ...(sources.length > 0 && { sources }) };
+  const merged = await inSlices(mergedExtent(randomUUID(), parts, schema));
+  return { ...merged, ...(sources.length > 0 && { sources }) };
 }
 
 function drops(change: Change): boolean {

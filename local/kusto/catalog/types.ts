@@ -87,11 +87,18 @@ export interface Catalog {
   mapping(database: string, table: string, kind: MappingKind, name: string): IngestionMapping | undefined;
   batchingPolicy(database: string, table: string): BatchingPolicy;
   streamingEnabled(database: string, table: string): boolean;
+  /** Rows that one extent made by an ingestion may have, by the sharding policy. */
+  extentRows(database: string, table: string): number;
   /**
-   * Makes rows visible as one extent, atomically and, with `--data`, durably before it returns its result.
-   * Columns of `rows` that the table lacks are refused; columns it lacks in turn read as null.
+   * Makes rows visible, one extent for each of `parts` that has any: all at once and, with `--data`, durably before it
+   * returns its result. Columns of the rows that the table lacks are refused; columns they lack in turn read as null.
    */
-  append(database: string, table: string, rows: RowSet, options: AppendOptions): Promise<Extent>;
+  append(
+    database: string,
+    table: string,
+    parts: readonly RowSet[],
+    options: AppendOptions,
+  ): Promise<readonly Extent[]>;
   /** Whether rows of this piece of work are in a table already, which outlives a kill as the rows do. */
   wasIngested(source: string): boolean;
   /**

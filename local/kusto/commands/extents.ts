@@ -26,10 +26,10 @@ function extentRows(placed: readonly Placed[]): RowSet {
     EXTENTS,
     placed.map(({ table, extent }) => {
       const size = extentBytes(extent);
-      const { id, createdOn, rowCount, originalSize, tags } = extent;
+      const { id, createdOn, oldestCreatedOn = createdOn, rowCount, originalSize, tags } = extent;
       return [
         ...[id, table.database, table.name, createdOn, originalSize, size, size, 0, 1n, 1n],
-        ...[CONTAINER, BigInt(rowCount), createdOn, tags.join(TAG_SEPARATOR), 'StorageV3', 0n],
+        ...[CONTAINER, BigInt(rowCount), oldestCreatedOn, tags.join(TAG_SEPARATOR), 'StorageV3', 0n],
       ];
     }),
   );

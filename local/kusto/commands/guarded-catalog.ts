@@ -23,7 +23,8 @@ export function guardedCatalog(catalog: Catalog & Views, principal: Principal): 
     mapping: (...place) => catalog.mapping(...place),
     batchingPolicy: (...place) => catalog.batchingPolicy(...place),
     streamingEnabled: (...place) => catalog.streamingEnabled(...place),
-    append: (...extent) => catalog.append(...extent),
+    extentRows: (...place) => catalog.extentRows(...place),
+    append: (...extents) => catalog.append(...extents),
     wasIngested: (source) => catalog.wasIngested(source),
     recordIngestionFailure: (failure) => catalog.recordIngestionFailure(failure),
     table: (database, name) => {

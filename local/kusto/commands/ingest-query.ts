@@ -2,6 +2,8 @@ import { badRequest, entityExists, entityNotFound } from '../catalog/errors.js';
 import type { StoredExtent } from '../catalog/model.js';
 import type { Table } from '../catalog/types.js';
 import { KustoError } from '../errors.js';
+import { breathe } from '../slices.js';
+import { inRuns } from '../store/row-set.js';
 import type { ColumnSchema, RowSet } from '../store/types.js';
 import { detailsOf } from './entities.js';
 import { alreadyIngested, commitExtents, extentOptions, type TableChange } from './ingest-common.js';
@@ -136,10 +138,20 @@ async function ingestQuery(context: CommandContext, target: Target, source: stri
   const extents = await commitExtents(context, {
     ...{ database, table: target.table },
     options,
-    parts: [{ rows: named, originalSize: sizeOf(rows) }],
+    parts: await partsOf(named, context.catalog.extentRows(database, target.table)),
     plan: planFor(target, context.request, rows, named),
   });
   return ingestedRows(extents);
+}
+
+/** What becomes one extent each. */
+async function partsOf(rows: RowSet, maxRows: number) {
+  const parts: { readonly rows: RowSet; readonly originalSize: number }[] = [];
+  for (const part of inRuns([rows], maxRows).flat()) {
+    await breathe();
+    parts.push({ rows: part, originalSize: sizeOf(part) });
+  }
+  return parts;
 }
 
 function ingestedRows(extents: readonly StoredExtent[]): RowSet {

@@ -112,7 +112,7 @@ function detailRows(tables: readonly Table[], database: Database): RowSet {
 
 function tableDetails(table: Table, database: Database) {
   const created = table.extents
-    .map(({ createdOn }) => createdOn)
+    .flatMap(({ createdOn, oldestCreatedOn = createdOn }) => [oldestCreatedOn, createdOn])
     .sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
   const extents = BigInt(table.extents.length);
   const size = sum(table.extents.map(extentBytes));

@@ -89,8 +89,8 @@ class TableLane {
       parts.map((part) => part.rows),
     );
     const originalSize = parts.reduce((sum, part) => sum + part.rawSizeBytes, 0);
-    const extent = await this.catalog.append(this.database, this.table, rows, { originalSize });
-    this.remember(0, extent.id, extent.rowCount);
+    const extents = await this.catalog.append(this.database, this.table, [rows], { originalSize });
+    for (const { id, rowCount } of extents) this.remember(0, id, rowCount);
   }
 
   private remember(level: number, id: string, rowCount: number): void {

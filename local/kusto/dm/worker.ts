@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { AppendOptions, Catalog } from '../catalog/types.js';
+import type { AppendOptions, Catalog, Table } from '../catalog/types.js';
 import type { EngineClock, FaultHit, Faults } from '../faults/types.js';
 import { badData, transientFailure } from '../ingest/errors.js';
 import type { Decoded } from '../ingest/types.js';
-import { concatRows } from '../store/row-set.js';
+import { inSlices } from '../slices.js';
+import { concatRowsSteps, inRuns } from '../store/row-set.js';
+import type { RowSet } from '../store/types.js';
 import type { Batch } from './batcher.js';
 import { contentOf } from './content.js';
 import { FIRST_RETRY_MS, MAX_ATTEMPTS, PARALLEL_DOWNLOADS } from './limits.js';
@@ -159,15 +161,26 @@ export class BatchWorker {
         `The schema of table '${table}' changed meanwhile`,
       );
     }
-    const rows = concatRows(
+    const parts = await this.extentsOf(
       schema,
       loaded.map(({ decoded }) => decoded.rows),
+      this.parts.catalog.extentRows(database, table),
     );
     const originalSize = loaded.reduce((sum, { decoded }) => sum + decoded.rawSizeBytes, 0);
-    await this.parts.catalog.append(database, table, rows, {
+    await this.parts.catalog.append(database, table, parts, {
       ...{ tags: properties.tags, originalSize, sources },
       ...(properties.creationTime !== undefined && { createdOn: BigInt(properties.creationTime) }),
     });
+  }
+
+  private async extentsOf(
+    schema: Table['schema'],
+    rows: readonly RowSet[],
+    maxRows: number,
+  ): Promise<readonly RowSet[]> {
+    const extents: RowSet[] = [];
+    for (const run of inRuns(rows, maxRows)) extents.push(await inSlices(concatRowsSteps(schema, run)));
+    return extents;
   }
 
   private async delete(source: IngestionSource): Promise<void> {

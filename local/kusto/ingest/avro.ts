@@ -1,5 +1,6 @@
 import { inflateRawSync } from 'node:zlib';
 import { snappyUncompress } from 'hyparquet';
+import type { Steps } from '../slices.js';
 import { AvroReader, invalidAvro } from './avro-reader.js';
 import { compileAvroSchema } from './avro-schema.js';
 import { MAX_SOURCE_BYTES } from './limits.js';
@@ -10,6 +11,8 @@ const MAGIC = 'Obj\u0001';
 const SYNC_BYTES = 16;
 /** A checksum follows each snappy block. */
 const SNAPPY_CHECKSUM_BYTES = 4;
+/** Records read between two steps. */
+const RECORDS_PER_STEP = 1_024;
 
 type Inflate = (block: Uint8Array) => Uint8Array;
 
@@ -58,7 +61,7 @@ function header(reader: AvroReader): { schema: unknown; codec: string; sync: Buf
   return { schema: JSON.parse(text) as unknown, codec: metadata.get('avro.codec')?.toString() ?? '', sync };
 }
 
-function readBlocks(bytes: Uint8Array, sink: RowSink): void {
+function* readBlocks(bytes: Uint8Array, sink: RowSink): Steps<void> {
   const reader = new AvroReader(bytes);
   const { schema, codec, sync } = header(reader);
   const read = compileAvroSchema(schema);
@@ -72,15 +75,16 @@ function readBlocks(bytes: Uint8Array, sink: RowSink): void {
       const record = read(block);
       for (const { field, path } of sink.bound) field.node(nodeAt(record, path));
       sink.endRow(++row);
+      if (row % RECORDS_PER_STEP === 0) yield;
     }
     if (!reader.fixed(SYNC_BYTES).equals(sync)) throw invalidAvro('a block does not end where it says');
   }
 }
 
 /** Avro object container file → rows. @throws KustoError `BadRequest_InvalidBlob` */
-export function readAvro(bytes: Uint8Array, sink: RowSink): void {
+export function* readAvro(bytes: Uint8Array, sink: RowSink): Steps<void> {
   try {
-    readBlocks(bytes, sink);
+    yield* readBlocks(bytes, sink);
   } catch (error) {
     if (error instanceof Error && error.name === 'KustoError') throw error;
     throw invalidAvro(error instanceof Error ? error.message : 'it is damaged');

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { concatRows } from '../store/row-set.js';
+import { breathe, inSlices } from '../slices.js';
+import { concatRowsSteps } from '../store/row-set.js';
 import type { RowSet } from '../store/types.js';
 import { readAvro } from './avro.js';
 import { decompress } from './decompress.js';
@@ -11,6 +12,9 @@ import { readParquet } from './parquet.js';
 import { planTargets, type Target } from './plan.js';
 import { RowSink } from './row-sink.js';
 import type { Decode, DecodeRequest } from './types.js';
+
+/** Bodies from this size on are each begun in a round of the event loop of their own. */
+const LARGE_BYTES = 64 * 1024;
 
 const DELIMITERS: Readonly<Record<string, string>> = {
   csv: ',',
@@ -29,29 +33,29 @@ async function read(bytes: Uint8Array, sink: RowSink, request: DecodeRequest): P
   if (delimiter !== undefined) {
     const escaping = format === 'tsve';
     const options: DelimitedOptions = { delimiter, quoting: !escaping, escaping, ignoreFirstRecord };
-    readDelimited(bytes, sink, options);
+    await inSlices(readDelimited(bytes, sink, options));
     return 0;
   }
   switch (format) {
     case 'txt':
-      readLines(bytes, sink, ignoreFirstRecord);
+      await inSlices(readLines(bytes, sink, ignoreFirstRecord));
       return 0;
     case 'raw':
       readRaw(bytes, sink);
       return 0;
     case 'json':
-      return readJsonLines(bytes, sink, { ignoreFirstRecord });
+      return inSlices(readJsonLines(bytes, sink, { ignoreFirstRecord }));
     case 'multijson':
-      readMultiJson(bytes, sink, { ignoreFirstRecord });
+      await inSlices(readMultiJson(bytes, sink, { ignoreFirstRecord }));
       return 0;
     case 'singlejson':
-      readSingleJson(bytes, sink);
+      await inSlices(readSingleJson(bytes, sink));
       return 0;
     case 'parquet':
       await readParquet(bytes, sink);
       return 0;
     default:
-      readAvro(bytes, sink);
+      await inSlices(readAvro(bytes, sink));
       return 0;
   }
 }
@@ -92,14 +96,17 @@ export const decode: Decode = async (body, request) => {
   refuseOpaque(format, body);
   const targets = planTargets(request.schema, request.mapping, kind);
   const contents = await decompress(body);
+  if (body.length >= LARGE_BYTES) await breathe();
   const files: File[] = [];
   for (const bytes of contents) files.push(await decodeFile(bytes, targets, request));
   const rows =
     files.length === 1
       ? files[0]!.rows
-      : concatRows(
-          request.schema,
-          files.map((file) => file.rows),
+      : await inSlices(
+          concatRowsSteps(
+            request.schema,
+            files.map((file) => file.rows),
+          ),
         );
   if (rows.rowCount === 0) {
     throw badData(

@@ -1,3 +1,4 @@
+import type { Steps } from '../slices.js';
 import { badData } from './errors.js';
 import type { Field } from './field.js';
 import { MAX_RECORD_CHARS } from './limits.js';
@@ -196,16 +197,16 @@ class DelimitedReader {
  * Delimited text → rows. Blank lines are skipped; a carriage return counts as data unless a line feed follows.
  * @throws KustoError `Stream_WrongNumberOfFields`, `Stream_ClosingQuoteMissing`, `Stream_InputStreamTooLarge`
  */
-export function readDelimited(bytes: Uint8Array, sink: RowSink, options: DelimitedOptions): void {
+export function* readDelimited(bytes: Uint8Array, sink: RowSink, options: DelimitedOptions): Steps<void> {
   const reader = new DelimitedReader(sink, options);
-  readText(bytes, (text, final) => reader.read(text, final), options.chunkBytes);
+  yield* readText(bytes, (text, final) => reader.read(text, final), options.chunkBytes);
 }
 
 /** Every non-empty line is a record of one field. */
-export function readLines(bytes: Uint8Array, sink: RowSink, ignoreFirstRecord: boolean): void {
+export function* readLines(bytes: Uint8Array, sink: RowSink, ignoreFirstRecord: boolean): Steps<void> {
   let line = 0;
   let skip = ignoreFirstRecord;
-  readText(bytes, (text, final) => {
+  yield* readText(bytes, (text, final) => {
     let at = 0;
     while (at < text.length) {
       const newline = text.indexOf('\n', at);

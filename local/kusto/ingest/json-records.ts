@@ -1,3 +1,4 @@
+import type { Steps } from '../slices.js';
 import { badData } from './errors.js';
 import { JsonScanner } from './json-scanner.js';
 import { MAX_RECORD_CHARS } from './limits.js';
@@ -22,12 +23,12 @@ function countLines(text: string, from: number, to: number): number {
 }
 
 /** One object per line. @returns how many lines were malformed and, as the service does, ignored */
-export function readJsonLines(bytes: Uint8Array, sink: RowSink, options: JsonOptions): number {
+export function* readJsonLines(bytes: Uint8Array, sink: RowSink, options: JsonOptions): Steps<number> {
   const scanner = new JsonScanner(sink.bound, false);
   let malformed = 0;
   let line = 0;
   let skip = options.ignoreFirstRecord;
-  readText(
+  yield* readText(
     bytes,
     (text, final) => {
       scanner.setText(text);
@@ -139,15 +140,15 @@ class MultiJsonReader {
 }
 
 /** @throws KustoError `BadRequest_InvalidBlob` */
-export function readMultiJson(bytes: Uint8Array, sink: RowSink, options: JsonOptions): void {
+export function* readMultiJson(bytes: Uint8Array, sink: RowSink, options: JsonOptions): Steps<void> {
   const reader = new MultiJsonReader(sink, options.ignoreFirstRecord);
-  readText(bytes, (text, final) => reader.read(text, final), options.chunkBytes);
+  yield* readText(bytes, (text, final) => reader.read(text, final), options.chunkBytes);
 }
 
 /** The whole source is one record. @throws KustoError `BadRequest_InvalidBlob` */
-export function readSingleJson(bytes: Uint8Array, sink: RowSink): void {
+export function* readSingleJson(bytes: Uint8Array, sink: RowSink): Steps<void> {
   const scanner = new JsonScanner(sink.bound, true);
-  readText(bytes, (text, final) => {
+  yield* readText(bytes, (text, final) => {
     if (!final) return 0;
     scanner.setText(text);
     const start = scanner.skipBlanks(0);

@@ -6,8 +6,8 @@ export const MAX_SOURCE_BYTES = 2048 * MIB;
 export const MAX_CELL_BYTES = MIB;
 /** A record with more characters fails the source with `Stream_InputStreamTooLarge`. */
 export const MAX_RECORD_CHARS = 64 * MIB;
-/** Bytes of text decoded at a time. */
-export const TEXT_CHUNK_BYTES = 8 * MIB;
+/** Bytes of text decoded at a time: what a request that comes meanwhile waits for. */
+export const TEXT_CHUNK_BYTES = MIB / 2;
 /** Entries of a zip archive. */
 export const MAX_ARCHIVE_ENTRIES = 1000;
 /** Values in one record of a binary format: arrays of empty items must not exhaust memory. */

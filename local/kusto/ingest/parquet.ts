@@ -9,6 +9,7 @@ import {
   type SchemaTree,
 } from 'hyparquet';
 import { compressors as pureCompressors } from 'hyparquet-compressors';
+import { breathe, pacer } from '../slices.js';
 import { parseJson } from '../values/json.js';
 import { badData } from './errors.js';
 import type { Field } from './field.js';
@@ -92,9 +93,11 @@ interface ParquetFile {
 /** Fills the fields of one top-level column, row group by row group. */
 async function fillColumn(file: ParquetFile, tree: SchemaTree, fields: readonly BoundField[]): Promise<void> {
   const fill = fields.map((field) => filler(tree, field));
+  const pause = pacer();
   let start = 0;
   for (const rows of file.rowGroups) {
     let filled = 0;
+    await pause();
     await parquetRead({
       file: asyncBuffer(file.bytes),
       metadata: file.metadata,
@@ -142,7 +145,10 @@ async function fillAll(bytes: Uint8Array, sink: RowSink): Promise<void> {
     if (tree === undefined) for (let i = 0; i < rows; i++) bound.field.missing();
     else wanted.set(tree, [...(wanted.get(tree) ?? []), bound]);
   }
-  for (const [tree, fields] of wanted) await fillColumn(file, tree, fields);
+  for (const [tree, fields] of wanted) {
+    await fillColumn(file, tree, fields);
+    await breathe();
+  }
   for (let row = 1; row <= rows; row++) sink.endRow(row);
 }
 

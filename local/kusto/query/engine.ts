@@ -1,6 +1,7 @@
 import type { Catalog } from '../catalog/types.js';
 import { notSupported } from '../errors.js';
-import { concatColumns } from '../store/concat.js';
+import { inSlices } from '../slices.js';
+import { concatSteps } from '../store/concat.js';
 import type { RowSet } from '../store/types.js';
 import { parseDatetime } from '../values/datetime-parse.js';
 import { queryBinder } from './bind/binder.js';
@@ -9,7 +10,7 @@ import { bindStatements, setOptions } from './bind/statements.js';
 import { limitExceeded } from './failures.js';
 import { parseQuery } from './parser/parse.js';
 import type { Syntax } from './parser/syntax.js';
-import type { Batch, Rel, Run } from './plan/types.js';
+import type { Batch, Rel, Run, Vector } from './plan/types.js';
 import { createRun, timeoutOf } from './run.js';
 import type { QueryEngine, QueryRequest, QueryResult } from './types.js';
 
@@ -64,12 +65,11 @@ async function readResult(rel: Rel, run: Run, limits: ResultLimits): Promise<Row
     for (const { index } of columns) batch.column(index);
     await run.pause();
   }
-  const vectors = columns.map(({ column, index }) =>
-    concatColumns(
-      column.type,
-      batches.map((batch) => batch.column(index)),
-    ),
-  );
+  const vectors: Vector[] = [];
+  for (const { column, index } of columns) {
+    const parts = batches.map((batch) => batch.column(index));
+    vectors.push(await inSlices(concatSteps(column.type, parts), () => run.pause()));
+  }
   const bytes = vectors.reduce((sum, vector) => sum + vector.byteSize, 0);
   // A dictionary shared with the table is no part of a small answer.
   if (bytes > limits.bytes && rowCount > SMALL_RESULT_ROWS)
@@ -162,4 +162,9 @@ async function execute(request: QueryRequest, catalog: Catalog): Promise<QueryRe
 /** The query evaluator of the local engine. One instance may run any number of queries at the same time. */
 export function createQueryEngine(): QueryEngine {
   return { execute };
+}
+
+/** Has the parser ready, for whose loading the first query waits otherwise: for more than a second, as all others do. */
+export function warmQueryEngine(): void {
+  parseQuery('print 1');
 }

@@ -1,11 +1,11 @@
-import { setImmediate as immediate } from 'node:timers/promises';
 import { KustoError } from '../errors.js';
+import { breathe } from '../slices.js';
 import { parseTimespan } from '../values/timespan.js';
 import { limitExceeded } from './failures.js';
 import type { Run } from './plan/types.js';
 
 /** How long a query may hold the event loop, in milliseconds. */
-const SLICE_MS = 25;
+const SLICE_MS = 10;
 /** Default of `servertimeout`, in milliseconds. */
 const DEFAULT_TIMEOUT_MS = 4 * 60_000;
 /** Largest `servertimeout` accepted, in milliseconds. */
@@ -35,7 +35,7 @@ export function createRun(
         throw limitExceeded(`the query ran longer than its server timeout of ${timeoutMs} ms`);
       }
       if (now - last < SLICE_MS) return;
-      await immediate();
+      await breathe();
       last = clock();
     },
   };

@@ -1,3 +1,4 @@
+import type { Steps } from '../slices.js';
 import { asStoreColumn, columnFromCells } from './builders.js';
 import { ConstantColumn } from './cell-columns.js';
 import { DecimalColumn, GuidColumn } from './guid-decimal-columns.js';
@@ -67,15 +68,25 @@ interface StringParts {
   readonly chars: Part;
 }
 
+/** Strings written between two steps. */
+const STRINGS_PER_STEP = 32_768;
+
 /** Lone surrogates have no UTF-8 form; a list that holds one is kept as UTF-16. */
-function putStrings(strings: readonly string[], body: BodyWriter): StringParts {
+function* putStrings(strings: readonly string[], body: BodyWriter): Steps<StringParts> {
   const text = strings.every(isWellFormed) ? 'utf8' : 'utf16le';
+  yield;
   const lengths = new Uint32Array(strings.length);
-  for (let i = 0; i < strings.length; i++) lengths[i] = Buffer.byteLength(strings[i]!, text);
-  const total = lengths.reduce((sum, n) => sum + n, 0);
+  let total = 0;
+  for (let i = 0; i < strings.length; i++) {
+    lengths[i] = Buffer.byteLength(strings[i]!, text);
+    total += lengths[i]!;
+  }
   const chars = Buffer.allocUnsafe(total);
   let at = 0;
-  for (const value of strings) at += chars.write(value, at, text);
+  for (let i = 0; i < strings.length; i++) {
+    if (i % STRINGS_PER_STEP === 0) yield;
+    at += chars.write(strings[i]!, at, text);
+  }
   return { text, lengths: body.put(lengths), chars: body.put(chars) };
 }
 
@@ -97,9 +108,9 @@ function numberSpec(
   };
 }
 
-function textSpec(column: DictionaryColumn | TextColumn, body: BodyWriter): ColumnSpec {
+function* textSpec(column: DictionaryColumn | TextColumn, body: BodyWriter): Steps<ColumnSpec> {
   const plain = column instanceof TextColumn;
-  const strings = putStrings(plain ? column.values : column.dictionary, body);
+  const strings = yield* putStrings(plain ? column.values : column.dictionary, body);
   const parts: Record<string, Part> = { lengths: strings.lengths, chars: strings.chars };
   if (!plain) parts['codes'] = body.put(column.codes);
   withMask(parts, column.nulls, body);
@@ -109,17 +120,17 @@ function textSpec(column: DictionaryColumn | TextColumn, body: BodyWriter): Colu
     : { ...base, kind: 'dictionary', array: column.codes.constructor.name };
 }
 
-function decimalSpec(column: DecimalColumn, body: BodyWriter): ColumnSpec {
+function* decimalSpec(column: DecimalColumn, body: BodyWriter): Steps<ColumnSpec> {
   const texts = column.values.map((d) => (d === null ? '' : `${d.unscaled}/${d.scale}`));
-  const { text, lengths, chars } = putStrings(texts, body);
+  const { text, lengths, chars } = yield* putStrings(texts, body);
   return { kind: 'decimal', type: 'decimal', text, parts: { lengths, chars } };
 }
 
 /** Writes the column's bytes to `body` and tells how to read them back. */
-export function encodeColumn(input: Column, body: BodyWriter): ColumnSpec {
+export function* encodeColumn(input: Column, body: BodyWriter): Steps<ColumnSpec> {
   const column = asStoreColumn(input);
   if (column instanceof ConstantColumn) {
-    const of = encodeColumn(columnFromCells(column.type, [column.value]), body);
+    const of = yield* encodeColumn(columnFromCells(column.type, [column.value]), body);
     return { kind: 'constant', type: column.type, length: column.length, parts: {}, of };
   }
   if (column instanceof TicksColumn) {
@@ -134,8 +145,9 @@ export function encodeColumn(input: Column, body: BodyWriter): ColumnSpec {
   ) {
     return numberSpec('number', column, body);
   }
-  if (column instanceof DictionaryColumn || column instanceof TextColumn) return textSpec(column, body);
-  if (column instanceof DecimalColumn) return decimalSpec(column, body);
+  if (column instanceof DictionaryColumn || column instanceof TextColumn)
+    return yield* textSpec(column, body);
+  if (column instanceof DecimalColumn) return yield* decimalSpec(column, body);
   if (column instanceof GuidColumn) {
     return {
       kind: 'guid',
@@ -144,7 +156,7 @@ export function encodeColumn(input: Column, body: BodyWriter): ColumnSpec {
     };
   }
   const cells = Array.from({ length: column.length }, (_, row) => column.get(row));
-  return encodeColumn(columnFromCells(column.type, cells), body);
+  return yield* encodeColumn(columnFromCells(column.type, cells), body);
 }
 
 function view(body: Uint8Array, part: Part, array: string): TypedArray {

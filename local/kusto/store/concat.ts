@@ -1,3 +1,4 @@
+import { allAtOnce, type Steps } from '../slices.js';
 import {
   asStoreColumn,
   columnFromCells,
@@ -6,11 +7,11 @@ import {
   type StoreColumnBuilder,
 } from './builders.js';
 import { CellColumn, ConstantColumn } from './cell-columns.js';
+import { every, joinMasks } from './concat-parts.js';
+import { concatTexts } from './concat-texts.js';
 import { DecimalColumn } from './guid-decimal-columns.js';
-import { maskWhere, type NullMask } from './null-mask.js';
 import { BoolColumn, IntColumn, LongColumn, RealColumn } from './number-columns.js';
 import type { StoreColumn } from './store-column.js';
-import { DictionaryColumn, newCodes } from './text-columns.js';
 import { TicksColumn } from './ticks-columns.js';
 import type { Column, ScalarType } from './types.js';
 
@@ -28,23 +29,6 @@ function joinNumbers<A extends Float64Array | Int32Array | Int8Array>(
     at += part.values.length;
   }
   return out;
-}
-
-function joinMasks(parts: readonly StoreColumn[], rows: number): NullMask {
-  if (parts.every((c) => 'nulls' in c && c.nulls === undefined)) return undefined;
-  let part = 0;
-  let start = 0;
-  return maskWhere(rows, (row) => {
-    while (row - start >= parts[part]!.length) start += parts[part++]!.length;
-    return parts[part]!.isNull(row - start);
-  });
-}
-
-function every<C extends StoreColumn>(
-  parts: readonly StoreColumn[],
-  test: (column: StoreColumn) => column is C,
-): readonly C[] | undefined {
-  return parts.every(test) ? (parts as readonly C[]) : undefined;
 }
 
 function concatNumbers(parts: readonly StoreColumn[], rows: number): StoreColumn | undefined {
@@ -84,7 +68,7 @@ function sharedUnit(parts: readonly TicksColumn[], base: bigint): number | undef
   return unit;
 }
 
-function concatTicks(parts: readonly StoreColumn[], rows: number): StoreColumn | undefined {
+function* concatTicks(parts: readonly StoreColumn[], rows: number): Steps<StoreColumn | undefined> {
   const ticks = every(parts, (c) => c instanceof TicksColumn);
   if (ticks === undefined) return undefined;
   const { base, type } = ticks[0]!;
@@ -100,46 +84,22 @@ function concatTicks(parts: readonly StoreColumn[], rows: number): StoreColumn |
       if (!Number.isSafeInteger(value)) return undefined;
       values[at] = value;
     }
+    yield;
   }
   return new TicksColumn(type, { base, unit }, narrowed(values), joinMasks(parts, rows));
 }
 
-function concatDictionaries(parts: readonly StoreColumn[], rows: number): StoreColumn | undefined {
-  const dictionaries = every(parts, (c) => c instanceof DictionaryColumn);
-  if (dictionaries === undefined) return undefined;
-  const merged: string[] = [];
-  const index = new Map<string, number>();
-  // Slices of one column share their dictionary, which is then read once.
-  const known = new Map<readonly string[], Uint32Array>();
-  const translations = dictionaries.map((part) => {
-    const same = known.get(part.dictionary);
-    if (same !== undefined) return same;
-    const map = new Uint32Array(part.dictionary.length);
-    known.set(part.dictionary, map);
-    for (let code = 0; code < map.length; code++) {
-      const text = part.dictionary[code]!;
-      let to = index.get(text);
-      if (to === undefined) {
-        to = merged.length;
-        index.set(text, to);
-        merged.push(text);
-      }
-      map[code] = to;
-    }
-    return map;
-  });
-  const codes = newCodes(rows, merged.length);
-  let at = 0;
-  dictionaries.forEach((part, p) => {
-    const map = translations[p]!;
-    for (let i = 0; i < part.codes.length; i++) codes[at++] = map[part.codes[i]!]!;
-  });
-  return new DictionaryColumn(dictionaries[0]!.type, codes, merged, joinMasks(parts, rows));
-}
+/** Cells joined one by one between two steps. */
+const CELLS_PER_STEP = 8_192;
 
-function concatCells(type: ScalarType, parts: readonly StoreColumn[]): StoreColumn {
+function* concatCells(type: ScalarType, parts: readonly StoreColumn[]): Steps<StoreColumn> {
   const builder: StoreColumnBuilder = createColumnBuilder(type);
-  for (const part of parts) for (let row = 0; row < part.length; row++) builder.append(part.get(row));
+  for (const part of parts) {
+    for (let row = 0; row < part.length; row++) {
+      builder.append(part.get(row));
+      if (row % CELLS_PER_STEP === 0) yield;
+    }
+  }
   return builder.finish();
 }
 
@@ -150,7 +110,7 @@ function expanded(column: StoreColumn): StoreColumn {
 }
 
 /** One column after another. Columns of one class are joined without boxing their cells. */
-export function concatColumns(type: ScalarType, columns: readonly Column[]): StoreColumn {
+export function* concatSteps(type: ScalarType, columns: readonly Column[]): Steps<StoreColumn> {
   const parts = columns.filter((c) => c.length > 0).map(asStoreColumn);
   if (parts.length === 0) return new CellColumn(type, []);
   if (parts.length === 1) return parts[0]!;
@@ -159,16 +119,21 @@ export function concatColumns(type: ScalarType, columns: readonly Column[]): Sto
   if (parts.every((c) => c instanceof ConstantColumn && c.value === (first as ConstantColumn).value)) {
     return new ConstantColumn(type, (first as ConstantColumn).value, rows);
   }
-  return joined(type, parts.map(expanded), rows);
+  return yield* joined(type, parts.map(expanded), rows);
 }
 
-function joined(type: ScalarType, parts: readonly StoreColumn[], rows: number): StoreColumn {
+export function concatColumns(type: ScalarType, columns: readonly Column[]): StoreColumn {
+  return allAtOnce(concatSteps(type, columns));
+}
+
+function* joined(type: ScalarType, parts: readonly StoreColumn[], rows: number): Steps<StoreColumn> {
+  yield;
   const decimals = every(parts, (c) => c instanceof DecimalColumn);
   if (decimals !== undefined) return new DecimalColumn(decimals.flatMap((c) => c.values));
   return (
     concatNumbers(parts, rows) ??
-    concatTicks(parts, rows) ??
-    concatDictionaries(parts, rows) ??
-    concatCells(type, parts)
+    (yield* concatTicks(parts, rows)) ??
+    (yield* concatTexts(parts, rows)) ??
+    (yield* concatCells(type, parts))
   );
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { allAtOnce, inSlices, type Steps } from '../slices.js';
 import { ALIGNMENT_BYTES, BodyWriter, type ColumnSpec, decodeColumn, encodeColumn } from './column-codec.js';
 import type { Column, Extent } from './types.js';
 
@@ -10,6 +11,8 @@ const VERSION = 1;
 /** Magic, version, length of the description; eight bytes of it are spare. */
 const HEADER_BYTES = 16;
 const CHECKSUM_BYTES = 16;
+/** Bytes digested between two steps. */
+const HASHED_BYTES = 4 * 1024 * 1024;
 
 interface ExtentDescription {
   readonly id: string;
@@ -32,17 +35,22 @@ export class ExtentFileError extends Error {
   }
 }
 
-function checksum(chunks: readonly Uint8Array[]): Buffer {
+function* checksum(chunks: readonly Uint8Array[]): Steps<Buffer> {
   const hash = createHash('sha256');
-  for (const chunk of chunks) hash.update(chunk);
+  for (const chunk of chunks) {
+    for (let at = 0; at < chunk.length; at += HASHED_BYTES) {
+      hash.update(chunk.subarray(at, at + HASHED_BYTES));
+      yield;
+    }
+  }
   return hash.digest().subarray(0, CHECKSUM_BYTES);
 }
 
-function describe(extent: Extent, body: BodyWriter): Buffer {
-  const columns = Array.from(extent.columns, ([name, column]) => ({
-    name,
-    spec: encodeColumn(column, body),
-  }));
+function* describe(extent: Extent, body: BodyWriter): Steps<Buffer> {
+  const columns: { readonly name: string; readonly spec: ColumnSpec }[] = [];
+  for (const [name, column] of extent.columns) {
+    columns.push({ name, spec: yield* encodeColumn(column, body) });
+  }
   const description: ExtentDescription = {
     id: extent.id,
     createdOn: extent.createdOn.toString(),
@@ -52,7 +60,7 @@ function describe(extent: Extent, body: BodyWriter): Buffer {
     originalSize: extent.originalSize,
     columns,
     ...(extent.ingestedOnByRow !== undefined && {
-      ingestedOnByRow: encodeColumn(extent.ingestedOnByRow, body),
+      ingestedOnByRow: yield* encodeColumn(extent.ingestedOnByRow, body),
     }),
   };
   const text = Buffer.from(JSON.stringify(description));
@@ -60,21 +68,21 @@ function describe(extent: Extent, body: BodyWriter): Buffer {
   return Buffer.concat([text, Buffer.alloc(padding, ' ')]);
 }
 
-function encodeChunks(extent: Extent): Uint8Array[] {
+function* encodeChunks(extent: Extent): Steps<Uint8Array[]> {
   const body = new BodyWriter();
-  const description = describe(extent, body);
+  const description = yield* describe(extent, body);
   const header = Buffer.alloc(HEADER_BYTES);
   header.write(MAGIC, 0, 'latin1');
   header.writeUInt32LE(VERSION, 4);
   header.writeUInt32LE(description.length, 8);
   const chunks: Uint8Array[] = [header, description, ...body.chunks];
-  chunks.push(checksum(chunks));
+  chunks.push(yield* checksum(chunks));
   return chunks;
 }
 
 /** The extent as one buffer: header, description as JSON, column bytes, checksum. */
 export function encodeExtent(extent: Extent): Buffer {
-  return Buffer.concat(encodeChunks(extent));
+  return Buffer.concat(allAtOnce(encodeChunks(extent)));
 }
 
 /** @throws ExtentFileError */
@@ -85,7 +93,7 @@ export function decodeExtent(bytes: Uint8Array): Extent {
   }
   if (file.readUInt32LE(4) !== VERSION) throw new ExtentFileError(`its version is ${file.readUInt32LE(4)}`);
   const end = file.length - CHECKSUM_BYTES;
-  if (!checksum([file.subarray(0, end)]).equals(file.subarray(end))) {
+  if (!allAtOnce(checksum([file.subarray(0, end)])).equals(file.subarray(end))) {
     throw new ExtentFileError('its checksum does not match');
   }
   const bodyAt = HEADER_BYTES + file.readUInt32LE(8);
@@ -119,9 +127,10 @@ async function syncFolder(path: string): Promise<void> {
 /** Writes the file beside its place, flushes it to disk and moves it there, so that no half file is ever seen. */
 export async function writeExtentFile(path: string, extent: Extent): Promise<void> {
   const beside = `${path}.new`;
+  const chunks = await inSlices(encodeChunks(extent));
   const file = await open(beside, 'w');
   try {
-    for (const chunk of encodeChunks(extent)) await file.writeFile(chunk);
+    for (const chunk of chunks) await file.writeFile(chunk);
     await file.sync();
   } finally {
     await file.close();

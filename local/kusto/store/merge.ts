@@ -1,4 +1,5 @@
-import { concatColumns } from './concat.js';
+import type { Steps } from '../slices.js';
+import { concatSteps } from './concat.js';
 import { constantColumn, nullColumn } from './row-set.js';
 import type { Column, ColumnSchema, Extent } from './types.js';
 
@@ -15,33 +16,30 @@ export const INGESTION_TIME_COLUMN = '$IngestionTime';
 
 /**
  * One extent with the rows of several, in their order. Each row keeps its ingestion time; the whole is as old as its
- * oldest part and carries the tags of all.
+ * newest part, remembers the time of its oldest, and carries the tags of all.
  *
  * @param schema the table's: columns an extent lacks read as null
  */
-export function mergedExtent(
+export function* mergedExtent(
   id: string,
   extents: readonly Extent[],
   schema: readonly ColumnSchema[],
-): Extent {
-  const columns = new Map<string, Column>(
-    schema.map((column) => [
-      column.name,
-      concatColumns(
-        column.type,
-        extents.map((extent) => columnOf(extent, column)),
-      ),
-    ]),
-  );
+): Steps<Extent> {
+  const columns = new Map<string, Column>();
+  for (const column of schema) {
+    const parts = extents.map((extent) => columnOf(extent, column));
+    columns.set(column.name, yield* concatSteps(column.type, parts));
+  }
   const times = extents.map(
     (extent) =>
       extent.columns.get(INGESTION_TIME_COLUMN) ??
       constantColumn('datetime', extent.ingestedOn, extent.rowCount),
   );
-  columns.set(INGESTION_TIME_COLUMN, concatColumns('datetime', times));
+  columns.set(INGESTION_TIME_COLUMN, yield* concatSteps('datetime', times));
   return {
     id,
-    createdOn: byTime(extents.map((extent) => extent.createdOn))[0]!,
+    createdOn: byTime(extents.map((extent) => extent.createdOn)).at(-1)!,
+    oldestCreatedOn: byTime(extents.map((extent) => extent.oldestCreatedOn ?? extent.createdOn))[0]!,
     ingestedOn: byTime(extents.map((extent) => extent.ingestedOn)).at(-1)!,
     tags: [...new Set(extents.flatMap(({ tags }) => tags))],
     rowCount: extents.reduce((sum, { rowCount }) => sum + rowCount, 0),

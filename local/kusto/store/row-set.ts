@@ -1,6 +1,7 @@
+import { allAtOnce, type Steps } from '../slices.js';
 import { asStoreColumn, createColumnBuilder, type StoreColumnBuilder } from './builders.js';
 import { ConstantColumn, missingCell } from './cell-columns.js';
-import { concatColumns } from './concat.js';
+import { concatSteps } from './concat.js';
 import type { RowIndices, StoreColumn } from './store-column.js';
 import type { Cell, Column, ColumnSchema, RowSet, ScalarType } from './types.js';
 
@@ -56,14 +57,47 @@ export function takeColumn(column: Column, indices: RowIndices): StoreColumn {
 
 /** One row set after another; all have the schema of the first. */
 export function concatRows(schema: readonly ColumnSchema[], parts: readonly RowSet[]): RowSet {
+  return allAtOnce(concatRowsSteps(schema, parts));
+}
+
+export function* concatRowsSteps(schema: readonly ColumnSchema[], parts: readonly RowSet[]): Steps<RowSet> {
   const rowCount = parts.reduce((sum, part) => sum + part.rowCount, 0);
-  const columns = schema.map((column, i) =>
-    concatColumns(
-      column.type,
-      parts.map((part) => part.columns[i]!),
-    ),
-  );
+  const columns: StoreColumn[] = [];
+  for (const [at, { type }] of schema.entries()) {
+    columns.push(
+      yield* concatSteps(
+        type,
+        parts.map((part) => part.columns[at]!),
+      ),
+    );
+    yield;
+  }
   return { schema, columns, rowCount };
+}
+
+/** Row sets cut so that each list holds `maxRows` rows, the last one fewer. */
+export function inRuns(parts: readonly RowSet[], maxRows: number): RowSet[][] {
+  const runs: RowSet[][] = [];
+  let room = 0;
+  for (const part of parts) {
+    for (let from = 0; from < part.rowCount; ) {
+      if (room === 0) {
+        runs.push([]);
+        room = maxRows;
+      }
+      const to = Math.min(part.rowCount, from + room);
+      runs.at(-1)!.push(sliceRows(part, from, to));
+      room -= to - from;
+      from = to;
+    }
+  }
+  return runs;
+}
+
+function sliceRows(rows: RowSet, from: number, to: number): RowSet {
+  if (from === 0 && to === rows.rowCount) return rows;
+  const columns = rows.columns.map((column) => asStoreColumn(column).slice(from, to));
+  return { schema: rows.schema, columns, rowCount: to - from };
 }
 
 export function rowCells(rows: RowSet, row: number): Cell[] {

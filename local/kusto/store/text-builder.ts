@@ -8,6 +8,11 @@ const FIRST_CAPACITY = 64;
 /** From this many distinct values on, a dictionary larger than half the rows is given up. */
 const SMALLEST_PLAIN = 8192;
 
+/** Whether a dictionary of that many texts is not worth its while for that many rows. */
+export function isTooVaried(texts: number, rows: number): boolean {
+  return texts > SMALLEST_PLAIN && texts * 2 > rows;
+}
+
 /** V8 copies shorter slices; a longer one keeps the whole text it was cut from alive. */
 const SHORTEST_SHARED_SLICE = 13;
 
@@ -60,7 +65,7 @@ export class TextBuilder implements StoreColumnBuilder {
       this.codes = codes;
     }
     this.codes[this.length++] = code;
-    if (code >= SMALLEST_PLAIN && code * 2 > this.length) this.giveUpDictionary();
+    if (isTooVaried(this.dictionary.length, this.length)) this.giveUpDictionary();
   }
 
   private giveUpDictionary(): void {

@@ -77,6 +77,8 @@ export interface Extent {
   readonly id: string;
   /** Ticks. `createdOn` drives retention, `ingestedOn` is `ingestion_time()`. */
   readonly createdOn: bigint;
+  /** Of an extent that others were merged into; {@link createdOn} is then the time of the newest. */
+  readonly oldestCreatedOn?: bigint;
   readonly ingestedOn: bigint;
   /** `ingestion_time()` of each row, in an extent that others were merged into; {@link ingestedOn} is then the latest. */
   readonly ingestedOnByRow?: Column;

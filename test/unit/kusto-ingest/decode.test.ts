@@ -10,6 +10,7 @@ import { parseMapping } from '../../../local/kusto/ingest/mapping.js';
 import { planTargets } from '../../../local/kusto/ingest/plan.js';
 import { RowSink } from '../../../local/kusto/ingest/row-sink.js';
 import type { DecodeRequest } from '../../../local/kusto/ingest/types.js';
+import { allAtOnce, type Steps } from '../../../local/kusto/slices.js';
 import { rowCells } from '../../../local/kusto/store/row-set.js';
 import type { ColumnSchema, RowSet, ScalarType } from '../../../local/kusto/store/types.js';
 import { cellToText } from '../../../local/kusto/values/cell.js';
@@ -370,9 +371,9 @@ test('mappings that cannot work have their codes', async () => {
 test('records are read alike however the bytes are cut into pieces', async () => {
   const csv = Buffer.from('aü,"b\r\n""c"""\r\n\n"",e\r\n"x"",",y');
   const json = Buffer.from('{"a":"ü\\"","b":[1,{"c":2}]}\r\n\n{bad\n{"b":12,"a":""}');
-  const read = (fill: (sink: RowSink) => void, format: MappingKind): string[][] => {
+  const read = (fill: (sink: RowSink) => Steps<unknown>, format: MappingKind): string[][] => {
     const sink = new RowSink(planTargets(schema('a:string,b:string'), undefined, format), '');
-    fill(sink);
+    allAtOnce(fill(sink));
     return texts(sink.finish());
   };
   const delimited = { delimiter: ',', quoting: true, escaping: false, ignoreFirstRecord: false };

@@ -71,6 +71,7 @@ export function catalogOf(tables: readonly Table[], functions: readonly StoredFu
     mapping: () => undefined,
     batchingPolicy: refuse,
     streamingEnabled: () => false,
+    extentRows: refuse,
     append: refuse,
     recordIngestionFailure: refuse,
   };

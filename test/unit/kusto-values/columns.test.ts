@@ -10,7 +10,7 @@ import {
   TicksColumn,
 } from '../../../local/kusto/store/columns.js';
 import { concatColumns } from '../../../local/kusto/store/concat.js';
-import { nullColumn, takeColumn } from '../../../local/kusto/store/row-set.js';
+import { inRuns, nullColumn, takeColumn } from '../../../local/kusto/store/row-set.js';
 import type { Cell, Column, ScalarType } from '../../../local/kusto/store/types.js';
 import { cellToText } from '../../../local/kusto/values/cell.js';
 import { dynamicFromText } from '../../../local/kusto/values/dynamic.js';
@@ -114,4 +114,44 @@ test('a builder goes on after a snapshot and leaves the snapshot alone', () => {
 test('a row picked by a negative number reads as null', () => {
   assert.deepEqual(read(takeColumn(columnFromCells('int', [7]), [-1, 0])), [null, 7]);
   assert.deepEqual(read(takeColumn(columnFromCells('string', ['x']), [-1, 0])), ['', 'x']);
+});
+
+test('joined texts keep a dictionary as long as they repeat, and are plain otherwise', () => {
+  const part = (from: number, rows: number) =>
+    columnFromCells(
+      'string',
+      Array.from({ length: rows }, (_, row) => `value ${from + row}`),
+    );
+  const varied = [part(0, 6_000), part(6_000, 6_000), part(12_000, 6_000)];
+  assert.ok(varied.every((column) => column instanceof DictionaryColumn));
+  const plain = concatColumns('string', varied);
+  assert.ok(plain instanceof TextColumn);
+  assert.deepEqual([plain.length, plain.get(0), plain.get(17_999)], [18_000, 'value 0', 'value 17999']);
+  const repeated = concatColumns(
+    'string',
+    Array.from({ length: 10 }, () => part(0, 6_000)),
+  );
+  assert.ok(repeated instanceof DictionaryColumn && repeated.dictionary.length === 6_000);
+  const mixed = concatColumns('string', [plain, part(0, 2)]);
+  assert.deepEqual([mixed.length, mixed.get(18_001)], [18_002, 'value 1']);
+});
+
+test('row sets are cut into runs of so many rows', () => {
+  const rows = (from: number, rowCount: number) => ({
+    schema: [{ name: 'n', type: 'int' as const }],
+    columns: [
+      columnFromCells(
+        'int',
+        Array.from({ length: rowCount }, (_, row) => from + row),
+      ),
+    ],
+    rowCount,
+  });
+  const runs = inRuns([rows(0, 3), rows(3, 0), rows(3, 4)], 5);
+  const numbers = runs.map((run) => run.flatMap((part) => read(part.columns[0]!)));
+  assert.deepEqual(numbers, [
+    [0, 1, 2, 3, 4],
+    [5, 6],
+  ]);
+  assert.deepEqual(inRuns([], 5), []);
 });
