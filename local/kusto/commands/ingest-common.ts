@@ -9,6 +9,10 @@ import type { CommandContext } from './types.js';
 
 const INGEST_BY = 'ingest-by:';
 
+/** Why a command with `ingestIfNotExists` has nothing to do. */
+export const ALREADY_INGESTED =
+  'Skipped_IngestByTagAlreadyExists: the table holds data with a tag of ingestIfNotExists';
+
 /** What ingestion properties say about the extents to make. */
 interface ExtentOptions {
   readonly tags: readonly string[];
@@ -74,7 +78,7 @@ interface Commit {
  * @returns the new extents; none when there were no rows, or data tagged so had been ingested before.
  */
 export async function commitExtents(
-  { catalog }: CommandContext,
+  { catalog, skip }: CommandContext,
   commit: Commit,
 ): Promise<readonly StoredExtent[]> {
   const { database, table, options } = commit;
@@ -92,6 +96,7 @@ export async function commitExtents(
     demandNoUpdatePolicy(owner, table);
     const existing = owner.tables.get(table);
     if (alreadyIngested(existing, options.ifNotExists)) {
+      skip(ALREADY_INGESTED);
       return { changes: [], result: [] };
     }
     const { before, drop } = commit.plan(existing, state);

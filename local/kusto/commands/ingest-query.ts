@@ -6,7 +6,13 @@ import { breathe } from '../slices.js';
 import { inRuns } from '../store/row-set.js';
 import type { ColumnSchema, RowSet } from '../store/types.js';
 import { detailsOf } from './entities.js';
-import { alreadyIngested, commitExtents, extentOptions, type TableChange } from './ingest-common.js';
+import {
+  ALREADY_INGESTED,
+  alreadyIngested,
+  commitExtents,
+  extentOptions,
+  type TableChange,
+} from './ingest-common.js';
 import type { Properties } from './reader.js';
 import { columns, resultTable } from './results.js';
 import { booleanProperty, checkProperties, cslSchema } from './schema.js';
@@ -131,6 +137,7 @@ async function ingestQuery(context: CommandContext, target: Target, source: stri
   }
   const options = extentOptions(target.properties);
   if (alreadyIngested(existing(), options.ifNotExists)) {
+    context.skip(ALREADY_INGESTED);
     return ingestedRows([]);
   }
   const rows = await context.rows(source);

@@ -31,6 +31,8 @@ const STREAMING_FAILURES = columns(
   'Database, Table, Principal, RootActivityId:guid, IngestionProperties:dynamic, Count:long, ' +
     'FirstFailureOn:datetime, LastFailureOn:datetime, FailureKind, ErrorCode, Details',
 );
+/** Queries and commands are shown for this long. */
+const ACTIVITY_LIFETIME = 30n * TICKS_PER_DAY;
 /** Failures are shown for this long. */
 const FAILURE_LIFETIME = 14n * TICKS_PER_DAY;
 
@@ -66,8 +68,10 @@ function activityCommand(
       access: [],
       run: async (context) => {
         const canSeeAll = (database: string) => request.principal.holds({ role: 'monitor', database });
+        const since = context.clock.now() - ACTIVITY_LIFETIME;
         const visible = choose(context).filter(
-          ({ principal, database }) => principal === request.principal.name || canSeeAll(database),
+          ({ principal, database, lastUpdatedOn }) =>
+            lastUpdatedOn > since && (principal === request.principal.name || canSeeAll(database)),
         );
         return resultTableOf(schema, visible.map(activityRow));
       },
@@ -152,14 +156,10 @@ const showStreamingStatistics: CommandDefinition = {
   }),
 };
 
-const isRunning = ({ state }: Activity) => state === 'InProgress';
-
 /** What runs and what went wrong. */
 export const MONITORING_COMMANDS: readonly CommandDefinition[] = [
   activityCommand('show queries', QUERIES, ({ activity }) => activity.entries(false)),
-  activityCommand('show running queries', QUERIES, ({ activity }) =>
-    activity.entries(false).filter(isRunning),
-  ),
+  activityCommand('show running queries', QUERIES, ({ activity }) => activity.entries(false, true)),
   activityCommand('show commands', COMMANDS, ({ activity }) => activity.entries(true)),
   activityCommand('show commands-and-queries', BOTH, ({ activity }) =>
     [...activity.entries(true), ...activity.entries(false)].sort((a, b) =>

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { rowSetFromRows } from '../store/row-set.js';
 import type { Cell, ColumnSchema, RowSet } from '../store/types.js';
 import { dynamicFromText } from '../values/dynamic.js';
-import { MAX_RESULTS, type OperationUpdate } from './operations.js';
+import type { OperationUpdate } from './operation-types.js';
+import { MAX_RESULTS } from './operations.js';
 
 const FILE = 'operations.jsonl';
 /** Updates that a restart keeps. */

@@ -3,6 +3,17 @@ import { entityNotFound } from '../catalog/errors.js';
 import { KustoError } from '../errors.js';
 import type { EngineClock, FaultHit, Faults } from '../faults/types.js';
 import type { RowSet } from '../store/types.js';
+import { underOperationFault } from './operation-faults.js';
+import {
+  COMPLETED,
+  failedEnd,
+  type OperationEnd,
+  type OperationRequest,
+  type OperationUpdate,
+  type OperationWork,
+  type StartedOperation,
+  skippedEnd,
+} from './operation-types.js';
 
 /** `.show operations` without ids is a log of all updates; this many are remembered. */
 const MAX_UPDATES = 20_000;
@@ -12,30 +23,6 @@ export const MAX_RESULTS = 1_000;
 const OPERATION_LIFETIME_MS = 6 * 3600 * 1000;
 /** The log of all updates reaches back this far. */
 const OPERATION_LOG_MS = 14 * 24 * 3600 * 1000;
-
-type OperationState = 'InProgress' | 'Completed' | 'Failed' | 'Canceled' | 'Abandoned';
-
-/** One line of the operations log. */
-export interface OperationUpdate {
-  readonly id: string;
-  readonly kind: string;
-  readonly startedOn: bigint;
-  readonly lastUpdatedOn: bigint;
-  readonly state: OperationState;
-  readonly status: string;
-  readonly activityId: string;
-  readonly shouldRetry: boolean;
-  readonly database: string;
-  readonly principal: string;
-}
-
-interface OperationRequest {
-  readonly kind: string;
-  readonly text: string;
-  readonly database: string;
-  readonly principal: string;
-  readonly activityId: string;
-}
 
 interface OperationsOptions {
   readonly clock: EngineClock;
@@ -62,6 +49,7 @@ export class Operations {
   readonly #latest = new Map<string, OperationUpdate>();
   readonly #results: Map<string, RowSet>;
   readonly #cancels = new Map<string, AbortController>();
+  readonly #ends = new Map<string, (end: OperationEnd) => void>();
   readonly #running = new Set<Promise<void>>();
   /** Operations whose end is decided, though it may not be visible yet: a second end must not follow. */
   readonly #over = new Set<string>();
@@ -90,38 +78,59 @@ export class Operations {
     }
   }
 
-  /** Runs `work` in the background. @returns the operation's id, which a restart then knows. */
-  async start(request: OperationRequest, work: (signal: AbortSignal) => Promise<RowSet>): Promise<string> {
+  /** Runs `work` in the background. The operation's id is one that a restart then knows. */
+  async start(request: OperationRequest, work: OperationWork): Promise<StartedOperation> {
     const id = randomUUID();
     const now = this.#clock.now();
     const { kind, database, principal, activityId } = request;
     const hit = this.#faults.check('operation', `${kind} ${database} ${request.text}`);
     if (hit?.action === 'vanish') {
-      return id;
+      return { id, over: this.#unseen(hit, work) };
     }
     await this.#put({
       ...{ id, kind, database, principal, activityId },
       ...{ startedOn: now, lastUpdatedOn: now, state: 'InProgress', status: '', shouldRetry: false },
     });
+    const over = new Promise<OperationEnd>((resolve) => this.#ends.set(id, resolve));
     if (hit?.action === 'hang') {
-      return id;
+      return { id, over };
     }
     const cancel = new AbortController();
     this.#cancels.set(id, cancel);
+    let skipped: string | undefined;
+    const skip = (reason: string) => {
+      skipped = reason;
+    };
     const guarded = () => {
       cancel.signal.throwIfAborted();
-      return work(cancel.signal);
+      return work({ signal: cancel.signal, skip });
     };
-    const run = this.#run(id, () => this.#misbehave(hit, guarded)).finally(() => this.#running.delete(run));
-    this.#running.add(run);
-    return id;
+    const whole = () => underOperationFault(hit, this.#clock, guarded);
+    this.#track(this.#run(id, whole, () => skipped));
+    return { id, over };
+  }
+
+  /** Work that leaves no trace in the log. */
+  #unseen({ work: wish }: FaultHit, work: OperationWork): Promise<OperationEnd> {
+    if (wish === 'undone') {
+      return new Promise(() => undefined);
+    }
+    const { signal } = new AbortController();
+    const over = work({ signal, skip: () => undefined }).then(() => COMPLETED, failedEnd);
+    this.#track(over.then(() => undefined));
+    return over;
+  }
+
+  #track(work: Promise<void>): void {
+    const tracked = work.finally(() => this.#running.delete(tracked));
+    this.#running.add(tracked);
   }
 
   /** Newest update per id; without ids every update, newest last. Lifetimes as the service has them. */
   updates(ids?: readonly string[]): readonly OperationUpdate[] {
     const now = this.#clock.now();
     const youngerThan = (ms: number) => (update: OperationUpdate) =>
-      now - update.startedOn < BigInt(ms) * 10_000n;
+      now - update.lastUpdatedOn < BigInt(ms) * 10_000n;
     if (ids === undefined) {
       return this.#updates.filter(youngerThan(OPERATION_LOG_MS));
     }
@@ -174,38 +183,19 @@ export class Operations {
     clearTimeout(timer);
   }
 
-  async #misbehave(hit: FaultHit | undefined, work: () => Promise<RowSet>): Promise<RowSet> {
-    if (hit === undefined) {
-      return work();
-    }
-    switch (hit.action) {
-      case 'slow':
-        await new Promise<void>((resolve) => this.#clock.after(hit.delayMs, resolve));
-        return work();
-      case 'duplicate':
-        await work();
-        return work();
-      case 'loseAnswer':
-        await work();
-        throw failure(hit, true);
-      default:
-        throw failure(hit, hit.action === 'transient' || hit.action === 'throttle');
-    }
-  }
-
-  async #run(id: string, work: () => Promise<RowSet>): Promise<void> {
+  async #run(id: string, work: () => Promise<RowSet>, skipped: () => string | undefined): Promise<void> {
     try {
-      await this.#complete(id, await work());
+      const result = await work();
+      const reason = skipped();
+      await this.#complete(id, result, reason === undefined ? COMPLETED : skippedEnd(reason));
     } catch (error) {
-      const status = error instanceof Error ? error.message : String(error);
-      const shouldRetry = error instanceof KustoError && !error.permanent;
-      await this.#finish(id, { state: 'Failed', status, shouldRetry });
+      await this.#finish(id, failedEnd(error));
     } finally {
       this.#cancels.delete(id);
     }
   }
 
-  async #complete(id: string, result: RowSet): Promise<void> {
+  async #complete(id: string, result: RowSet, end: OperationEnd): Promise<void> {
     if (this.#latest.get(id)?.state !== 'InProgress' || this.#over.has(id)) {
       return;
     }
@@ -214,11 +204,11 @@ export class Operations {
     if (this.#results.size > MAX_RESULTS) {
       this.#results.delete(this.#results.keys().next().value as string);
     }
-    await this.#finish(id, { state: 'Completed', status: '', shouldRetry: false });
+    await this.#finish(id, end);
   }
 
   /** The first end counts. */
-  async #finish(id: string, end: Pick<OperationUpdate, 'state' | 'status' | 'shouldRetry'>): Promise<void> {
+  async #finish(id: string, end: OperationEnd): Promise<void> {
     const latest = this.#latest.get(id);
     if (latest?.state !== 'InProgress' || this.#over.has(id)) {
       return;
@@ -228,6 +218,8 @@ export class Operations {
       await this.#put({ ...latest, ...end, lastUpdatedOn: this.#clock.now() });
     } finally {
       this.#over.delete(id);
+      this.#ends.get(id)?.(end);
+      this.#ends.delete(id);
     }
   }
 
@@ -246,12 +238,4 @@ export class Operations {
       }
     }
   }
-}
-
-function failure(hit: FaultHit, isTransient: boolean): KustoError {
-  return new KustoError(hit.message ?? `The operation failed (${hit.code ?? hit.action}).`, {
-    status: isTransient ? 500 : 400,
-    code: hit.code ?? (isTransient ? 'General_InternalServerError' : 'BadRequest'),
-    permanent: !isTransient,
-  });
 }

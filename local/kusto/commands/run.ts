@@ -9,6 +9,7 @@ import type { RowSet } from '../store/types.js';
 import { ActivityLog } from './activity-log.js';
 import { guardedCatalog } from './guarded-catalog.js';
 import { skipTrivia, withoutSecrets } from './lexer.js';
+import type { OperationEnd } from './operation-types.js';
 import type { Operations } from './operations.js';
 import { CommandTable } from './pattern.js';
 import { CommandReader } from './reader.js';
@@ -132,11 +133,24 @@ export class Runner {
     }
     // The caller's leaving does not end what runs in the background.
     const { signal: _, ...request } = context.request;
-    const id = await this.#options.operations.start(
+    const { id, over } = await this.#options.operations.start(
       { kind, text, database, principal: principal.name, activityId },
-      (signal) => plan.run(this.#context({ ...request, signal }, 0)),
+      ({ signal, skip }) => plan.run({ ...this.#context({ ...request, signal }, 0), skip }),
     );
+    this.#follow(activityId, over);
     return resultTable(OPERATION_ID, [[id]]);
+  }
+
+  /** `.show commands` lists an asynchronous command when its operation is over, with that end. */
+  #follow(activityId: string, over: Promise<OperationEnd>): void {
+    const entry = this.#activity.find(activityId);
+    if (entry === undefined) {
+      return;
+    }
+    entry.goesOn = true;
+    void over.then(({ state, status }) =>
+      this.#activity.finish(entry, this.#options.clock.now(), { state, failureReason: status }),
+    );
   }
 
   #context(request: CommandRequest, depth: number): CommandContext {
@@ -149,7 +163,7 @@ export class Runner {
     };
     return {
       ...parts,
-      ...{ request, ingestion, activity: this.#activity },
+      ...{ request, ingestion, activity: this.#activity, skip: () => undefined },
       query: (text, input) => this.#query({ ...request, text }, input),
       // What feeds a command is not an answer to the caller: no limit of answers cuts it.
       rows: async (text) =>

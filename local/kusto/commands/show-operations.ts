@@ -1,6 +1,7 @@
+import { entityNotFound } from '../catalog/errors.js';
 import type { RowSet } from '../store/types.js';
 import { parseGuid } from '../values/guid.js';
-import type { OperationUpdate } from './operations.js';
+import type { OperationUpdate } from './operation-types.js';
 import type { CommandReader } from './reader.js';
 import { columns, resultTable } from './results.js';
 import type { CommandContext, CommandDefinition, CommandPlan } from './types.js';
@@ -41,6 +42,15 @@ function readIds(reader: CommandReader): readonly string[] | undefined {
   return token === undefined || token.kind === 'symbol' ? undefined : [readId(reader)];
 }
 
+/** One's own operations, and those of the databases one administers. */
+function visible({ operations, request: { principal } }: CommandContext, ids?: readonly string[]) {
+  return operations
+    .updates(ids)
+    .filter(
+      (one) => one.principal === principal.name || principal.holds({ role: 'admin', database: one.database }),
+    );
+}
+
 const show: CommandDefinition = {
   pattern: 'show operations|operation',
   kind: 'OperationsShow',
@@ -48,11 +58,25 @@ const show: CommandDefinition = {
     const ids = readIds(reader);
     if (ids?.length === 1 && reader.tryWords('details')) {
       const [id] = ids as [string];
-      return { access: [], run: async ({ operations }) => operations.result(id) };
+      return {
+        access: [],
+        run: async (context) => {
+          requireVisible(context, id);
+          return context.operations.result(id);
+        },
+      };
     }
-    return { access: [], run: async (context) => operationRows(context, context.operations.updates(ids)) };
+    return { access: [], run: async (context) => operationRows(context, visible(context, ids)) };
   },
 };
+
+function requireVisible(context: CommandContext, id: string): OperationUpdate {
+  const [update] = visible(context, [id]);
+  if (update === undefined) {
+    throw entityNotFound('Operation', id);
+  }
+  return update;
+}
 
 const cancel: CommandDefinition = {
   pattern: 'cancel operation|operations',
@@ -62,18 +86,24 @@ const cancel: CommandDefinition = {
     const reason = reader.properties().get('reason') ?? 'Canceled by the user';
     return {
       access: [],
-      run: async ({ operations, request }) => {
-        const [current] = operations.updates([id]);
-        if (current !== undefined) {
-          request.principal.demand({ role: 'admin', database: current.database });
-        }
-        const update = await operations.cancel(id, reason);
-        const state = update.state === 'Canceled' ? 'CanceledSuccessfully' : 'CancelFailed';
-        return resultTable(CANCELLED, [[id, update.kind, update.startedOn, state, reason]]);
+      run: async (context) => {
+        const current = requireVisible(context, id);
+        const update = isCancellable(current) ? await context.operations.cancel(id, reason) : current;
+        const hasEnded = update.state === 'Canceled';
+        const state = hasEnded ? 'Cancelled successfully' : 'Cancel failed';
+        const why = hasEnded
+          ? reason
+          : `The operation ${update.kind} is ${update.state}: it cannot be cancelled`;
+        return resultTable(CANCELLED, [[id, update.kind, update.startedOn, state, why]]);
       },
     };
   },
 };
+
+/** Only ingestion from a query can be cancelled. */
+function isCancellable({ kind }: OperationUpdate): boolean {
+  return ['TableSet', 'TableAppend', 'TableSetOrAppend', 'TableSetOrReplace'].includes(kind);
+}
 
 /** Asynchronous operations. */
 export const OPERATION_COMMANDS: readonly CommandDefinition[] = [show, cancel];

@@ -87,6 +87,8 @@ export interface CommandContext {
   readonly decode: Decode;
   readonly ingestion: IngestionService | undefined;
   readonly server: ServerFacts;
+  /** By the command's own conditions there is nothing to do: an asynchronous one then ends as `Skipped`. */
+  skip(reason: string): void;
   /** Runs KQL, with the rows of a command as `$command_results`. */
   query(text: string, input?: RowSet): Promise<QueryResult>;
   /** Runs a nested command or, without a leading dot, a query; its first table. Rights are checked. */

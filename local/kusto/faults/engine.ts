@@ -122,8 +122,8 @@ export class FaultEngine implements Faults {
       return undefined;
     }
     fired.lastHit = description;
-    const { action, delayMs = DEFAULT_DELAY_MS, code, message } = fired.rule;
-    return { id: fired.id, action, delayMs, code, message };
+    const { action, delayMs = DEFAULT_DELAY_MS, code, message, work = 'undone' } = fired.rule;
+    return { id: fired.id, action, delayMs, code, message, work };
   }
 }
 
@@ -181,13 +181,19 @@ function readRule(body: unknown): FaultRule {
       'a fault is a JSON object {"target","match","action","times","probability","seed","delayMs"}',
     );
   }
-  const { target, action, ...rest } = body as Readonly<Record<string, unknown>>;
+  const { target, action, work, ...rest } = body as Readonly<Record<string, unknown>>;
   if (typeof target !== 'string' || !Object.hasOwn(ACTIONS, target)) {
     throw badRequest(`'target' must be one of ${Object.keys(ACTIONS).join(', ')}`);
   }
   const possible = ACTIONS[target as FaultTarget];
   if (!possible.includes(action as FaultAction)) {
     throw badRequest(`'action' of the target ${target} must be one of ${possible.join(', ')}`);
+  }
+  if (work !== undefined && (target !== 'operation' || action !== 'vanish')) {
+    throw badRequest("'work' is for the action vanish of the target operation");
+  }
+  if (work !== undefined && work !== 'done' && work !== 'undone') {
+    throw badRequest("'work' must be done or undone");
   }
   for (const [key, value] of Object.entries(rest)) {
     checkField(key, value);

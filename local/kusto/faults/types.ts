@@ -9,7 +9,8 @@ export type FaultTarget = 'engine' | 'dm' | 'blob' | 'queue' | 'table' | 'operat
  * - `hang`: the work is not done and nothing is answered until the client gives up.
  * - `forbid`: HTTP 403.
  * - `fail`: (operation) accepted, then fails for good with `code`.
- * - `vanish`: (operation) accepted, then nothing is ever heard of it; (queue) a message put is dropped.
+ * - `vanish`: (operation) accepted, then nothing is ever heard of it, see {@link FaultRule.work}; (queue) a message put
+ *   is dropped.
  * - `duplicate`: (operation) the work is done twice; (queue) a message put is put twice.
  * - `advance`: (clock) the engine's clock jumps ahead by `delayMs` and what is due fires.
  */
@@ -43,7 +44,11 @@ export interface FaultRule {
   /** Error code for `fail`, `transient` and `permanent`; default: one that fits the target. */
   readonly code?: string;
   readonly message?: string;
+  /** For `vanish` of an operation: whether it does its work although nothing is heard of it. Default `undone`. */
+  readonly work?: VanishedWork;
 }
+
+export type VanishedWork = 'undone' | 'done';
 
 /** A rule that fired. */
 export interface FaultHit {
@@ -52,6 +57,7 @@ export interface FaultHit {
   readonly delayMs: number;
   readonly code: string | undefined;
   readonly message: string | undefined;
+  readonly work: VanishedWork;
 }
 
 /** Port through which every part asks whether it is to misbehave now. */

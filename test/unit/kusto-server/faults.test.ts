@@ -75,6 +75,8 @@ test('wrong rules are refused with the field that is wrong', () => {
     [{ target: 'blob', action: 'slow', probability: 2 }, /'probability'/],
     [{ target: 'blob', action: 'slow', match: '/(/' }, /regular expression/],
     [{ target: 'blob', action: 'slow', colour: 1 }, /'colour' is not supported/],
+    [{ target: 'operation', action: 'slow', work: 'done' }, /'work' is for the action vanish/],
+    [{ target: 'operation', action: 'vanish', work: 'half' }, /'work' must be done or undone/],
   ];
   for (const [rule, message] of cases) {
     assert.throws(() => faults.add(rule), message);
