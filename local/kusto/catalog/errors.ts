@@ -9,6 +9,7 @@ type EntityKind =
   | 'Extent'
   | 'Operation'
   | 'Column'
+  | 'ContinuousExport'
   | 'Fault';
 
 /** Names of errors as the service's clients know them (`Entity ID 'X' of kind 'Table' was not found.`). */

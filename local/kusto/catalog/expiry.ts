@@ -1,3 +1,5 @@
+import { formatDatetime } from '../values/datetime.js';
+import { badRequest } from './errors.js';
 import type { CatalogState, Change, Database } from './model.js';
 import { autoDelete, softDeletePeriod } from './policies.js';
 import type { Table } from './types.js';
@@ -14,6 +16,23 @@ export function liveTable(table: Table, database: Database, now: bigint): Table 
   const end = table.policies.has('auto_delete') ? autoDelete(table.policies) : undefined;
   const isOver = end !== undefined && end.expiry <= now && (end.evenIfNotEmpty || live.extents.length === 0);
   return isOver ? undefined : live;
+}
+
+/** @throws KustoError when rows of that creation time (absent: now) would be gone as soon as they came. */
+export function demandLasting(table: Table, database: Database, now: bigint, createdOn = now): void {
+  const period = softDeletePeriod(table.policies, database.policies);
+  if (period === 0n) {
+    throw badRequest(
+      `Table '${table.name}' keeps nothing: its soft-delete period is zero, and it feeds no update policy`,
+      'BadRequest_ZeroRetentionPolicyWithNoUpdatePolicy',
+    );
+  }
+  if (period !== undefined && createdOn + period <= now) {
+    throw badRequest(
+      `The creation time ${formatDatetime(createdOn)} is not within the soft-delete period of table '${table.name}'`,
+      'BadRequest_CreationTimeEarlierThanSoftDeletePeriod',
+    );
+  }
 }
 
 /** What must be dropped for the catalogue to be as retention and auto-delete want it at `now`. */

@@ -60,9 +60,10 @@ interface TagRule {
   readonly RetentionPeriod?: unknown;
 }
 
-/** Tags that the table's rules keep no longer leave their extents. */
+/** Tags that the rules of the table, or else of its database, keep no longer leave their extents. */
 async function forgetTags(catalog: CatalogStore, { database, name, policies }: Table): Promise<void> {
-  const rules = policies.get('extent_tags_retention');
+  const policy = 'extent_tags_retention';
+  const rules = policies.get(policy) ?? catalog.database(database).policies.get(policy);
   if (!Array.isArray(rules) || rules.length === 0) {
     return;
   }

@@ -60,7 +60,7 @@ export function autoDelete(
 ): { readonly expiry: bigint; readonly evenIfNotEmpty: boolean } | undefined {
   const fields = policyFields(table, 'auto_delete');
   const expiry = typeof fields?.['ExpiryDate'] === 'string' ? parseDatetime(fields['ExpiryDate']) : null;
-  return expiry === null ? undefined : { expiry, evenIfNotEmpty: fields?.['DeleteIfNotEmpty'] !== false };
+  return expiry === null ? undefined : { expiry, evenIfNotEmpty: fields?.['DeleteIfNotEmpty'] === true };
 }
 
 /** Whether extents may be joined at all. A rebuild joins them as a merge does. */

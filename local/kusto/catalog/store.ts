@@ -5,7 +5,7 @@ import { inSlices } from '../slices.js';
 import { mergedExtent } from '../store/merge.js';
 import type { Column, Extent, RowSet } from '../store/types.js';
 import { entityNotFound } from './errors.js';
-import { expiredChanges, liveTable } from './expiry.js';
+import { demandLasting, expiredChanges, liveTable } from './expiry.js';
 import { dropByTags } from './merging.js';
 import {
   allExtents,
@@ -220,7 +220,9 @@ class LockedCatalog implements CatalogStore {
     demandNoUpdatePolicy(this.database(database), table);
     const prepared = await this.#prepareAll(parts, options);
     return this.transact((state, at) => {
-      check(this.#ownTable(state, database, table));
+      const owner = this.#ownTable(state, database, table);
+      check(owner);
+      demandLasting(owner, state.databases.get(database) as Database, at, options.createdOn);
       const add = prepared.map((extent) => ingestedAt(extent, at));
       return { changes: [{ kind: 'extents', database, table, add, drop: [] }], result: add };
     });

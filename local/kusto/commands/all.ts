@@ -1,5 +1,6 @@
 import { CACHE_COMMANDS } from './caches.js';
 import { CLUSTER_COMMANDS } from './cluster.js';
+import { CONTINUOUS_EXPORT_COMMANDS } from './continuous-exports.js';
 import { DATABASE_COMMANDS } from './databases.js';
 import { EXTENT_TAG_COMMANDS } from './extent-tags.js';
 import { EXTENT_COMMANDS } from './extents.js';
@@ -40,6 +41,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   ...CACHE_COMMANDS,
   ...CLUSTER_COMMANDS,
   ...VIEW_COMMANDS,
+  ...CONTINUOUS_EXPORT_COMMANDS,
 ];
 
 /** The commands of a cluster that cannot move or replace extents. */

@@ -3,7 +3,7 @@ import { entityExists } from '../catalog/errors.js';
 import type { Database } from '../catalog/model.js';
 import type { Table } from '../catalog/types.js';
 import type { RowSet } from '../store/types.js';
-import { databaseOf, onDatabase } from './entities.js';
+import { databaseOf, onMetadata } from './entities.js';
 import { columns, resultTable, resultTableOf } from './results.js';
 import { DOTNET_TYPES } from './schema.js';
 import type { CommandDefinition, CommandPlan } from './types.js';
@@ -57,7 +57,7 @@ const showDatabase: CommandDefinition = {
   parse(reader, _matched, request): CommandPlan {
     const name = reader.peek()?.kind === 'word' ? reader.name('the database') : request.database;
     return {
-      access: onDatabase('viewer', request, name),
+      access: onMetadata(request, name),
       run: async ({ catalog }) => databaseRows([databaseOf(catalog.state(), name)], request.database),
     };
   },
@@ -178,10 +178,12 @@ function schemaCommand(pattern: string): CommandDefinition {
       const isEverything = pattern.startsWith('show databases') || pattern === 'show schema';
       const name = names['database'] ?? request.database;
       return {
-        access: isEverything ? [] : onDatabase('viewer', request, name),
+        access: isEverything ? [] : onMetadata(request, name),
         run: async ({ catalog }) => {
           const wanted = isEverything ? catalog.databases() : [name];
-          const readable = wanted.filter((database) => request.principal.holds({ role: 'viewer', database }));
+          const readable = wanted.filter((database) =>
+            request.principal.holds({ role: 'metadata', database }),
+          );
           const databases = readable.map((database) => catalog.database(database));
           return isJson ? schemaJson(databases) : schemaRows(databases);
         },

@@ -34,6 +34,11 @@ export function databaseDetails({ tables: _, functions: __, ...details }: Databa
   return details;
 }
 
+/** The right to know what there is in a database, without reading its rows. */
+export function onMetadata(request: CommandRequest, database = request.database): Access[] {
+  return [{ role: 'metadata', database }];
+}
+
 export function onDatabase(role: Role, request: CommandRequest, database = request.database): Access[] {
   return [{ role, database }];
 }

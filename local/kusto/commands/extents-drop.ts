@@ -1,7 +1,7 @@
 import type { CatalogState, Change } from '../catalog/model.js';
 import type { RowSet } from '../store/types.js';
 import { TICKS_PER_DAY, TICKS_PER_HOUR } from '../values/datetime.js';
-import { databaseOf, onDatabase, tableOf } from './entities.js';
+import { databaseOf, onDatabase, onTables, tableOf } from './entities.js';
 import {
   demandNotCancelled,
   extentIds,
@@ -13,7 +13,7 @@ import {
 import type { CommandReader } from './reader.js';
 import { columns, resultTable } from './results.js';
 import { extentBytes } from './show-tables.js';
-import type { CommandContext, CommandDefinition, CommandPlan } from './types.js';
+import type { Access, CommandContext, CommandDefinition, CommandPlan, CommandRequest } from './types.js';
 
 const DROPPED = columns('ExtentId:guid, TableName, CreatedOn:datetime');
 const BYTES_PER_UNIT = { bytes: 1, mb: 1024 ** 2, gb: 1024 ** 3 } as const;
@@ -36,9 +36,6 @@ async function dropChosen(
   const dropped = await catalog.transact((state) => {
     demandNotCancelled(request);
     const placed = choose(state);
-    for (const name of new Set(placed.map(({ table }) => table.name))) {
-      request.principal.demand({ role: 'admin', database: request.database, table: name });
-    }
     return { changes: isPretend ? [] : dropChanges(placed), result: placed };
   });
   return droppedRows(dropped);
@@ -61,33 +58,61 @@ function chooseIds(ids: readonly string[], from: string | undefined, database: s
   };
 }
 
+/** The right to what is dropped: to the table that is named, or else to the whole database. */
+function accessTo(request: CommandRequest, table: string | undefined): readonly Access[] {
+  return table === undefined ? onDatabase('admin', request) : onTables('admin', request, [table]);
+}
+
 const dropOne: CommandDefinition = {
   pattern: 'drop extent {extent}',
   kind: 'ExtentDrop',
   parse(reader, { names }, request): CommandPlan {
     const from = reader.tryWords('from') ? reader.name('a table') : undefined;
     const choose = chooseIds([names['extent'] as string], from, request.database);
-    return { access: onDatabase('viewer', request), run: (context) => dropChosen(context, choose, false) };
+    return { access: accessTo(request, from), run: (context) => dropChosen(context, choose, false) };
   },
 };
 
-/** `[older n days|hours] from T|all tables [trim by …] [limit n]`, after the ids and queries were ruled out. */
-function readRange(reader: CommandReader, database: string): (context: CommandContext) => Choose {
+interface Range {
+  /** Absent: all of the database. */
+  readonly tables: readonly string[] | undefined;
+  choose(context: CommandContext): Choose;
+}
+
+/** `all tables`, `tables (A, B)` or the name of one. */
+function readTables(reader: CommandReader): readonly string[] | undefined {
+  if (reader.tryWords('all', 'tables')) {
+    return undefined;
+  }
+  const start = reader.offset;
+  if (reader.tryWords('tables') && reader.peek()?.value === '(') {
+    return reader.list(() => reader.name('a table'));
+  }
+  reader.rewind(start);
+  return [reader.name('a table')];
+}
+
+/** `[older n days|hours] from T|tables (…)|all tables [trim by …] [limit n]`. */
+function readRange(reader: CommandReader, database: string): Range {
   const ageTicks = readAge(reader);
   reader.words('from');
-  const table = reader.tryWords('all', 'tables') ? undefined : reader.name('a table');
+  const names = readTables(reader);
   const trim = readTrim(reader);
   const limit = readLimit(reader);
-  return ({ clock }) =>
-    (state) => {
+  const choose = ({ clock }: CommandContext): Choose => {
+    return (state) => {
       const before = clock.now() - ageTicks;
       const tables =
-        table === undefined ? databaseOf(state, database).tables.values() : [tableOf(state, database, table)];
+        names === undefined
+          ? databaseOf(state, database).tables.values()
+          : names.map((name) => tableOf(state, database, name));
       const oldestFirst = placedIn(tables).sort((a, b) => (a.extent.createdOn < b.extent.createdOn ? -1 : 1));
       return trim(oldestFirst)
         .filter(({ extent }) => extent.createdOn <= before)
         .slice(0, limit);
     };
+  };
+  return { tables: names, choose };
 }
 
 function readLimit(reader: CommandReader): number {
@@ -143,11 +168,10 @@ const dropMany: CommandDefinition = {
   parse(reader, { flags }, request): CommandPlan {
     const { database } = request;
     const isPretend = reader.tryWords('whatif') || flags.has('drop-pretend');
-    const access = onDatabase('viewer', request);
     if (reader.trySymbol('<|')) {
       const source = reader.takeRest();
       return {
-        access,
+        access: accessTo(request, undefined),
         run: async (context) => {
           const ids = extentIds(await context.rows(source), database);
           return dropChosen(context, chooseIds(ids, undefined, database), isPretend);
@@ -158,12 +182,15 @@ const dropMany: CommandDefinition = {
       const ids = readExtentIds(reader);
       const from = reader.tryWords('from') ? reader.name('a table') : undefined;
       return {
-        access,
+        access: accessTo(request, from),
         run: (context) => dropChosen(context, chooseIds(ids, from, database), isPretend),
       };
     }
-    const choose = readRange(reader, database);
-    return { access, run: (context) => dropChosen(context, choose(context), isPretend) };
+    const { tables, choose } = readRange(reader, database);
+    return {
+      access: tables === undefined ? accessTo(request, undefined) : onTables('admin', request, tables),
+      run: (context) => dropChosen(context, choose(context), isPretend),
+    };
   },
 };
 

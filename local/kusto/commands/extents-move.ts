@@ -5,7 +5,7 @@ import type { Table } from '../catalog/types.js';
 import { KustoError } from '../errors.js';
 import { INGESTION_TIME_COLUMN } from '../store/merge.js';
 import type { Cell, RowSet } from '../store/types.js';
-import { databaseOf, onDatabase, tableIn } from './entities.js';
+import { databaseOf, onTables, tableIn } from './entities.js';
 import {
   CREATED_RANGE,
   createdRange,
@@ -157,7 +157,7 @@ function chooseRows(rows: RowSet, database: Database): Placed[] {
 type Reader = Parameters<CommandDefinition['parse']>[0];
 
 /** `all from table A to table B`, and `from table A to table B (id, …)`. */
-function readFromTable(reader: Reader, isAll: boolean): Exchange {
+function readFromTable(reader: Reader, isAll: boolean): Exchange & { readonly source: string } {
   reader.words('from', 'table');
   const source = reader.name('the source table');
   reader.words('to', 'table');
@@ -165,7 +165,7 @@ function readFromTable(reader: Reader, isAll: boolean): Exchange {
   const { setsTime, isInRange } = moveOptions(reader.properties(), '.move extents');
   const ids = isAll ? undefined : readExtentIds(reader);
   return {
-    ...{ target, setsTime },
+    ...{ source, target, setsTime },
     choose: (database) => {
       const table = tableIn(database, source);
       if (source === target) {
@@ -181,11 +181,12 @@ const move: CommandDefinition = {
   pattern: 'move [async] extents',
   kind: 'ExtentsMove',
   parse(reader, { flags }, request): CommandPlan {
-    const plan = { access: onDatabase('viewer', request), isAsync: flags.has('async') };
+    const plan = { isAsync: flags.has('async') };
     const isAll = reader.tryWords('all');
     if (isAll || !reader.tryWords('to', 'table')) {
-      const exchange = readFromTable(reader, isAll);
-      return { ...plan, run: (context) => runExchange(context, exchange) };
+      const { source, ...exchange } = readFromTable(reader, isAll);
+      const access = onTables('admin', request, [source, exchange.target]);
+      return { ...plan, access, run: (context) => runExchange(context, exchange) };
     }
     const target = reader.name('the target table');
     const { setsTime, isInRange } = moveOptions(reader.properties(), '.move extents');
@@ -193,6 +194,7 @@ const move: CommandDefinition = {
     const source = reader.takeRest();
     return {
       ...plan,
+      access: onTables('admin', request, [target]),
       run: async (context) => {
         const rows = await context.rows(source);
         const choose: Exchange['choose'] = (database) => ({
@@ -221,7 +223,7 @@ const replace: CommandDefinition = {
     reader.symbol(',');
     const moved = readBraced(reader);
     return {
-      access: onDatabase('viewer', request),
+      access: onTables('admin', request, [target]),
       isAsync: flags.has('async'),
       run: async (context) => {
         const [toDrop, toMove] = [await context.rows(dropped), await context.rows(moved)];

@@ -1,7 +1,7 @@
 import { badRequest, entityNotFound } from '../catalog/errors.js';
 import type { Table } from '../catalog/types.js';
 import type { RowSet } from '../store/types.js';
-import { onDatabase } from './entities.js';
+import { onMetadata } from './entities.js';
 import { type Placed, placedIn, readExtentIds } from './extent-selection.js';
 import { TAG_SEPARATOR } from './extent-tags.js';
 import type { CommandReader } from './reader.js';
@@ -96,7 +96,7 @@ const showOfTable: CommandDefinition = {
   parse(reader, { names }, request): CommandPlan {
     const filter = readExtentFilter(reader);
     return {
-      access: onDatabase('viewer', request),
+      access: onMetadata(request),
       run: async ({ catalog }) => {
         const table = catalog.table(request.database, names['table'] as string);
         if (table === undefined) {
@@ -115,7 +115,7 @@ const showOfTables: CommandDefinition = {
     const names = lists['tables'] as readonly string[];
     const filter = readExtentFilter(reader);
     return {
-      access: onDatabase('viewer', request),
+      access: onMetadata(request),
       run: async ({ catalog }) => {
         const { tables } = catalog.database(request.database);
         const missing = names.find((name) => !tables.has(name));
@@ -135,7 +135,7 @@ const showOfDatabase: CommandDefinition = {
     const database = names['database'] as string;
     const filter = readExtentFilter(reader);
     return {
-      access: onDatabase('viewer', request, database),
+      access: onMetadata(request, database),
       run: async ({ catalog }) => extentRows(filter(placedIn(catalog.database(database).tables.values()))),
     };
   },
@@ -147,7 +147,7 @@ const showOfCurrentDatabase: CommandDefinition = {
   parse(reader, _matched, request): CommandPlan {
     const filter = readExtentFilter(reader);
     return {
-      access: onDatabase('viewer', request),
+      access: onMetadata(request),
       run: async ({ catalog }) =>
         extentRows(filter(placedIn(catalog.database(request.database).tables.values()))),
     };

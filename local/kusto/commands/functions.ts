@@ -2,7 +2,7 @@ import { entityExists, entityNotFound } from '../catalog/errors.js';
 import type { CatalogState, Change } from '../catalog/model.js';
 import type { StoredFunction } from '../catalog/types.js';
 import type { RowSet } from '../store/types.js';
-import { databaseOf, onDatabase } from './entities.js';
+import { databaseOf, onDatabase, onMetadata } from './entities.js';
 import type { CommandReader, Properties } from './reader.js';
 import { columns, resultTable } from './results.js';
 import { booleanProperty, checkProperties, scalarType } from './schema.js';
@@ -155,7 +155,7 @@ const showMany: CommandDefinition = {
   pattern: 'show functions',
   kind: 'FunctionsShow',
   parse: (_reader, _matched, request) => ({
-    access: onDatabase('viewer', request),
+    access: onMetadata(request),
     run: async ({ catalog }) => functionRows([...catalog.database(request.database).functions.values()]),
   }),
 };
@@ -164,7 +164,7 @@ const showOne: CommandDefinition = {
   pattern: 'show function {function}',
   kind: 'FunctionShow',
   parse: (_reader, { names }, request) => ({
-    access: onDatabase('viewer', request),
+    access: onMetadata(request),
     run: async ({ catalog }) =>
       functionRows([functionOf(catalog.state(), request.database, names['function'] as string)]),
   }),
@@ -193,7 +193,7 @@ const showSchema: CommandDefinition = {
   pattern: 'show function {function} schema as json',
   kind: 'FunctionSchemaShow',
   parse: (_reader, { names }, request) => ({
-    access: onDatabase('viewer', request),
+    access: onMetadata(request),
     run: async ({ catalog, query }) => {
       const stored = functionOf(catalog.state(), request.database, names['function'] as string);
       const { name, parameters, folder, docstring } = stored;

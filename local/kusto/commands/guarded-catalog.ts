@@ -8,8 +8,8 @@ type Views = Parameters<typeof findView>[0];
 
 /**
  * The catalogue as a query of `principal` may see it.
- * @returns a catalogue whose `table` throws KustoError for tables with restricted view access that the principal may
- * not read (403), and for what only something that does not run here could answer: materialised views, and tables
+ * @returns a catalogue whose `table` throws KustoError for tables that the principal may not read, be it for want of a
+ * role or for their restricted view access (403), and for what only something that does not run here could answer: materialised views, and tables
  * with row level security.
  */
 export function guardedCatalog(catalog: Catalog & Views, principal: Principal): Catalog {
@@ -41,6 +41,7 @@ export function guardedCatalog(catalog: Catalog & Views, principal: Principal): 
 }
 
 function demandReadable({ database, name, policies }: Table, principal: Principal): void {
+  principal.demand({ role: 'viewer', database });
   const isOn = (policy: string) => policyFields(policies, policy)?.['IsEnabled'] === true;
   if (isOn('restricted_view_access') && !principal.holds({ role: 'unrestrictedviewer', database })) {
     throw new KustoError(

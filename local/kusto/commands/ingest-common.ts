@@ -1,4 +1,5 @@
 import { badRequest, entityNotFound } from '../catalog/errors.js';
+import { demandLasting } from '../catalog/expiry.js';
 import { type CatalogState, type Change, ingestedAt, type StoredExtent } from '../catalog/model.js';
 import type { Table } from '../catalog/types.js';
 import { demandNoUpdatePolicy } from '../catalog/views.js';
@@ -98,6 +99,9 @@ export async function commitExtents(
     if (alreadyIngested(existing, options.ifNotExists)) {
       skip(ALREADY_INGESTED);
       return { changes: [], result: [] };
+    }
+    if (existing !== undefined) {
+      demandLasting(existing, owner, at, createdOn);
     }
     const { before, drop } = commit.plan(existing, state);
     const extents = prepared.filter(({ rowCount }) => rowCount > 0).map((extent) => ingestedAt(extent, at));

@@ -126,15 +126,26 @@ function renamed(rows: RowSet, table: Table | undefined, target: Target): RowSet
   return { ...rows, schema: schemaAfter(target, table, rows) };
 }
 
+/** Creating a table, adding to one and changing one need different rights. */
+function demandRights({ request, catalog }: CommandContext, { verb, table, properties }: Target): void {
+  const { principal, database } = request;
+  if (verb !== 'append' && !catalog.database(database).tables.has(table)) {
+    principal.demand({ role: 'user', database });
+    return;
+  }
+  const changes =
+    verb === 'set-or-replace' ||
+    ['extend_schema', 'recreate_schema'].some((key) => booleanProperty(properties, key) === true);
+  principal.demand({ role: changes ? 'admin' : 'ingestor', database, table });
+}
+
 async function ingestQuery(context: CommandContext, target: Target, source: string): Promise<RowSet> {
   const { database } = context.request;
   const existing = () => context.catalog.database(database).tables.get(target.table);
   if (target.verb === 'append' && existing() === undefined) {
     throw entityNotFound('Table', target.table);
   }
-  if (existing() !== undefined) {
-    context.request.principal.demand({ role: 'ingestor', database, table: target.table });
-  }
+  demandRights(context, target);
   const options = extentOptions(target.properties);
   if (alreadyIngested(existing(), options.ifNotExists)) {
     context.skip(ALREADY_INGESTED);
@@ -183,19 +194,19 @@ function definition(verb: Verb): CommandDefinition {
   return {
     pattern: `${verb} [async]`,
     kind: KINDS[verb],
-    parse(reader, { flags }, request): CommandPlan {
+    parse(reader, { flags }): CommandPlan {
       const table = reader.name('the table');
       const properties = reader.properties();
       checkProperties(properties, PROPERTIES, `.${verb}`);
       extentOptions(properties);
       reader.symbol('<|');
       const source = reader.takeRest();
-      const { database } = request;
-      const canCreate = verb !== 'append';
+      const target = { verb, table, properties };
       return {
-        access: [canCreate ? { role: 'user', database } : { role: 'ingestor', database, table }],
+        access: [],
+        check: (context) => demandRights(context, target),
         isAsync: flags.has('async'),
-        run: (context) => ingestQuery(context, { verb, table, properties }, source),
+        run: (context) => ingestQuery(context, target, source),
       };
     },
   };

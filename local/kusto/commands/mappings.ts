@@ -3,7 +3,15 @@ import type { CatalogState, Change } from '../catalog/model.js';
 import type { IngestionMapping, MappingKind } from '../catalog/types.js';
 import { parseMapping } from '../ingest/mapping.js';
 import type { RowSet } from '../store/types.js';
-import { databaseDetails, databaseOf, detailsOf, onDatabase, onTables, tableOf } from './entities.js';
+import {
+  databaseDetails,
+  databaseOf,
+  detailsOf,
+  onDatabase,
+  onMetadata,
+  onTables,
+  tableOf,
+} from './entities.js';
 import { KIND_TITLES, MAPPING_KINDS, mappingKind, mappingText } from './mapping-text.js';
 import type { CommandReader } from './reader.js';
 import { columns, resultTable } from './results.js';
@@ -159,7 +167,7 @@ const show: CommandDefinition = {
     }
     reader.properties();
     return {
-      access: onDatabase('viewer', request, owner.database),
+      access: onMetadata(request, owner.database),
       run: async ({ catalog }) => {
         const found = mappingsOf(catalog.state(), owner).filter(
           (mapping) =>

@@ -3,8 +3,17 @@ import type { CatalogState, Change } from '../catalog/model.js';
 import type { Policies } from '../catalog/types.js';
 import { notSupported } from '../errors.js';
 import type { RowSet } from '../store/types.js';
+import { parseDatetime } from '../values/datetime-parse.js';
 import { formatTimespan, parseTimespan } from '../values/timespan.js';
-import { databaseDetails, databaseOf, detailsOf, onDatabase, onTables, tableOf } from './entities.js';
+import {
+  databaseDetails,
+  databaseOf,
+  detailsOf,
+  onDatabase,
+  onMetadata,
+  onTables,
+  tableOf,
+} from './entities.js';
 import { POLICY_KINDS, policyText, policyValue } from './policy-values.js';
 import type { CommandReader } from './reader.js';
 import { columns, resultTable } from './results.js';
@@ -150,7 +159,16 @@ function readCaching(reader: CommandReader): object {
 
 function checkLevel(name: string, { table }: Entity): void {
   if (table === undefined && POLICY_KINDS[name]?.tableOnly === true) {
-    throw badRequest(`The policy '${name}' can be set on tables only`, 'BadRequest_InvalidPolicy');
+    throw badRequest(`The policy '${name}' is one of tables only`, 'BadRequest_InvalidPolicy');
+  }
+}
+
+/** @throws KustoError for a date that has passed. */
+function checkExpiry(policy: unknown, now: bigint): void {
+  const { ExpiryDate } = (policy ?? {}) as { ExpiryDate?: unknown };
+  const expiry = typeof ExpiryDate === 'string' ? parseDatetime(ExpiryDate) : null;
+  if (expiry !== null && expiry <= now) {
+    throw badRequest(`The policy's ExpiryDate ${ExpiryDate} has passed`, 'BadRequest_InvalidPolicy');
   }
 }
 
@@ -168,6 +186,9 @@ function change(
           checkLevel(name, entity);
           const policies = new Map(policiesOf(state, entity));
           const next = value(policies.get(name));
+          if (name === 'auto_delete') {
+            checkExpiry(next, catalog.now());
+          }
           if (next === undefined) {
             policies.delete(name);
           } else {
@@ -221,8 +242,9 @@ const show: CommandDefinition = {
   parse(reader, matched, request): CommandPlan {
     const name = readPolicyName(reader);
     const entity = entityOf(matched, request);
+    checkLevel(name, entity);
     return {
-      access: onDatabase('viewer', request, entity.database),
+      access: onMetadata(request, entity.database),
       run: async ({ catalog }) => {
         return policyRows(name, [{ entity, policies: policiesOf(catalog.state(), entity) }]);
       },
@@ -238,7 +260,7 @@ const showAllTables: CommandDefinition = {
     reader.words('policy');
     const name = readPolicyName(reader);
     return {
-      access: onDatabase('viewer', request),
+      access: onMetadata(request),
       run: async ({ catalog }) => {
         const tables = catalog.tables(request.database);
         return policyRows(

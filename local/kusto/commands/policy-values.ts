@@ -89,6 +89,15 @@ function updateRule(value: unknown): unknown {
   return { ...defaults, ...(value as object) };
 }
 
+/** A rule of an extent tags retention policy: a prefix that ends in its only colon. */
+function tagRule(value: unknown): unknown {
+  const { TagPrefix, RetentionPeriod } = (value ?? {}) as { TagPrefix?: unknown; RetentionPeriod?: unknown };
+  if (typeof TagPrefix !== 'string' || !/^[^:]+:$/.test(TagPrefix)) {
+    reject('TagPrefix', TagPrefix, 'it needs a text that ends in its only colon, such as drop-by:');
+  }
+  return { TagPrefix, RetentionPeriod: timespan()('RetentionPeriod', RetentionPeriod) };
+}
+
 /** Policies that are kept and shown; those marked in `docs` also act. */
 export const POLICY_KINDS: Readonly<Record<string, PolicyKind>> = {
   ingestionbatching: {
@@ -125,7 +134,7 @@ export const POLICY_KINDS: Readonly<Record<string, PolicyKind>> = {
   },
   auto_delete: {
     title: 'AutoDeletePolicy',
-    defaults: { DeleteIfNotEmpty: true },
+    defaults: { DeleteIfNotEmpty: false },
     members: { ExpiryDate: datetime, DeleteIfNotEmpty: boolean },
     tableOnly: true,
   },
@@ -133,7 +142,7 @@ export const POLICY_KINDS: Readonly<Record<string, PolicyKind>> = {
   sharding: { title: 'ShardingPolicy' },
   partitioning: { title: 'PartitioningPolicy', tableOnly: true },
   roworder: { title: 'RowOrderPolicy', isList: true, tableOnly: true },
-  extent_tags_retention: { title: 'ExtentTagsRetentionPolicy', isList: true },
+  extent_tags_retention: { title: 'ExtentTagsRetentionPolicy', isList: true, item: tagRule },
   ingestiontime: { title: 'IngestionTimePolicy', flag: 'IsEnabled', tableOnly: true },
   update: { title: 'UpdatePolicy', isList: true, tableOnly: true, item: updateRule },
   row_level_security: {

@@ -2,7 +2,7 @@ import { entityNotFound } from '../catalog/errors.js';
 import type { Database } from '../catalog/model.js';
 import type { Table } from '../catalog/types.js';
 import type { Cell, Column, Extent, RowSet } from '../store/types.js';
-import { onDatabase } from './entities.js';
+import { onMetadata } from './entities.js';
 import { policyText } from './policy-values.js';
 import { columns, resultTable, resultTableOf } from './results.js';
 import { booleanProperty, cslSchema } from './schema.js';
@@ -59,7 +59,7 @@ const showTables: CommandDefinition = {
     const showDetails = reader.tryWords('details');
     const withHidden = booleanProperty(reader.properties(), 'includehiddentables') === true;
     return {
-      access: onDatabase('viewer', request),
+      access: onMetadata(request),
       run: async ({ catalog }) => {
         const database = catalog.database(request.database);
         const chosen =
@@ -75,7 +75,7 @@ const showTable: CommandDefinition = {
   pattern: 'show table {table}',
   kind: 'TableShow',
   parse: (_reader, { names }, request) => ({
-    access: onDatabase('viewer', request),
+    access: onMetadata(request),
     run: async ({ catalog }) =>
       attributeRows(requireTable(catalog.database(request.database), names['table'] as string)),
   }),
@@ -95,7 +95,7 @@ const showDetails: CommandDefinition = {
   pattern: 'show table {table} details',
   kind: 'TableDetailsShow',
   parse: (_reader, { names }, request) => ({
-    access: onDatabase('viewer', request),
+    access: onMetadata(request),
     run: async ({ catalog }) => {
       const database = catalog.database(request.database);
       return detailRows([requireTable(database, names['table'] as string)], database);
@@ -145,7 +145,7 @@ function schemaCommand(suffix: string, render: (table: Table) => RowSet): Comman
     pattern: `show table {table} ${suffix}`,
     kind: 'TableSchemaShow',
     parse: (_reader, { names }, request) => ({
-      access: onDatabase('viewer', request),
+      access: onMetadata(request),
       run: async ({ catalog }: CommandContext) =>
         render(requireTable(catalog.database(request.database), names['table'] as string)),
     }),

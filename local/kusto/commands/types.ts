@@ -2,7 +2,7 @@ import type { CatalogStore } from '../catalog/store.js';
 import type { EngineClock, Faults } from '../faults/types.js';
 import type { Decode } from '../ingest/types.js';
 import type { QueryResult } from '../query/types.js';
-import type { IngestionService, Role } from '../server/types.js';
+import type { IngestionService, Right } from '../server/types.js';
 import type { RowSet } from '../store/types.js';
 import type { ActivityLog } from './activity-log.js';
 import type { Operations } from './operations.js';
@@ -11,7 +11,7 @@ import type { StreamingLog } from './streaming-log.js';
 
 /** The right a command needs. Without `table` it must be held on the database, without `database` anywhere. */
 export interface Access {
-  readonly role: Role;
+  readonly role: Right;
   readonly database?: string;
   readonly table?: string;
 }
@@ -46,6 +46,8 @@ export interface CommandDefinition {
 export interface CommandPlan {
   /** All must be held. Empty: any caller. */
   readonly access: readonly Access[];
+  /** Rights that depend on what there is, demanded before the command, or its operation, starts. */
+  check?(context: CommandContext): void;
   /** The `async` form: answers an operation id and goes on. */
   readonly isAsync?: boolean;
   run(context: CommandContext): Promise<RowSet>;

@@ -5,7 +5,7 @@ import type { StoredView } from '../catalog/views.js';
 import type { RowSet } from '../store/types.js';
 import { parseDatetime } from '../values/datetime-parse.js';
 import { parseTimespan } from '../values/timespan.js';
-import { databaseDetails, databaseOf, onDatabase, tableIn } from './entities.js';
+import { databaseDetails, databaseOf, onDatabase, onMetadata, tableIn } from './entities.js';
 import type { CommandReader, Properties } from './reader.js';
 import { columns, resultTable } from './results.js';
 import { booleanProperty, checkProperties } from './schema.js';
@@ -219,7 +219,7 @@ function showViews(
     pattern,
     kind: 'MaterializedViewShow',
     parse: (_reader, { names }, request) => ({
-      access: onDatabase('viewer', request),
+      access: onMetadata(request),
       run: async ({ catalog }) => {
         const database = catalog.database(request.database);
         return viewRows(database, choose(database, names['view'] ?? ''));

@@ -1,16 +1,16 @@
 import { badRequest } from '../catalog/errors.js';
 import type { Access, Principal } from '../commands/types.js';
 import { KustoError } from '../errors.js';
-import type { Role } from './types.js';
+import type { Right, Role } from './types.js';
 
 /** Rights that each granted role carries. */
-const IMPLIED: Readonly<Record<Role, readonly Role[]>> = {
-  viewer: ['viewer'],
-  user: ['user', 'viewer', 'monitor'],
+const IMPLIED: Readonly<Record<Role, readonly Right[]>> = {
+  viewer: ['viewer', 'metadata'],
+  user: ['user', 'viewer', 'monitor', 'metadata'],
   ingestor: ['ingestor'],
-  monitor: ['monitor'],
-  admin: ['admin', 'user', 'viewer', 'ingestor', 'monitor'],
-  unrestrictedviewer: ['unrestrictedviewer', 'viewer'],
+  monitor: ['monitor', 'metadata'],
+  admin: ['admin', 'user', 'viewer', 'ingestor', 'monitor', 'metadata'],
+  unrestrictedviewer: ['unrestrictedviewer', 'viewer', 'metadata'],
 };
 /** Grants on every database. */
 const EVERYWHERE = '*';
@@ -86,16 +86,15 @@ export class Principals {
 }
 
 function forbidden(name: string, { role, database, table }: Access): KustoError {
-  if (role === 'viewer' && database !== undefined) {
-    return unauthorized(`Principal '${name}' is not authorized to read database '${database}'.`);
-  }
   const place =
     table !== undefined
       ? `table '${table}' of database '${database}'`
       : database !== undefined
         ? `database '${database}'`
         : 'the cluster';
-  return unauthorized(`Principal '${name}' is not authorized: the role '${role}' on ${place} is missing`);
+  const needed =
+    role === 'metadata' ? "one of the roles 'user', 'viewer' and 'monitor'" : `the role '${role}'`;
+  return unauthorized(`Principal '${name}' is not authorized: ${needed} on ${place} is missing`);
 }
 
 function unauthorized(message: string): KustoError {

@@ -5,6 +5,9 @@ import type { RowSet } from '../store/types.js';
 /** Rights on a database or a table. `unrestrictedviewer` is implied by none: it reads tables of restricted view access. */
 export type Role = 'viewer' | 'user' | 'ingestor' | 'monitor' | 'admin' | 'unrestrictedviewer';
 
+/** What a role may carry: `metadata` is to run `.show` commands, which users, viewers and monitors may. */
+export type Right = Role | 'metadata';
+
 /** One storage service's address forms, without trailing slash: `http://127.0.0.1:port/devstoreaccount1`. */
 export interface StorageUrls {
   readonly blob: string;

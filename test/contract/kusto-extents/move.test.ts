@@ -43,6 +43,8 @@ const SOURCES = [
   '.show table A extents',
   '.show table A extents with (extentsShowFilteringRuntimePolicy=\'{"MaximumResultsCount":2}\')',
   '.show table A extents; $command_results | distinct ExtentId',
+  '.show table A extents where tags contains "drop-by"',
+  '.show table A extents where tags contains "drop-by" | project ExtentId, TableName',
   '.show tables (A, B) extents | where TableName == "A" | project ExtentId, TableName',
   'A | summarize by ExtentId = extent_id() | extend TableName = "A"',
 ];

@@ -73,7 +73,7 @@ test('old extents, expired tables and old tags go by the clock', async (t) => {
     '.create table Tagged (n: long)',
     '.alter-merge table A policy retention softdelete = 1h',
     `.alter table Temp policy auto_delete '{"ExpiryDate": "${inTwoDays}", "DeleteIfNotEmpty": true}'`,
-    `.alter table Tagged policy extent_tags_retention '[{"TagPrefix": "drop-by", "RetentionPeriod": "01:00:00"}]'`,
+    `.alter table Tagged policy extent_tags_retention '[{"TagPrefix": "drop-by:", "RetentionPeriod": "01:00:00"}]'`,
     '.append A <| print n = 1',
     `.append Tagged with (tags = '["drop-by:x", "ingest-by:y"]') <| print n = 1`,
   );
@@ -226,8 +226,14 @@ test('cluster without moves refuses them for good, and does the rest', async (t:
       body: JSON.stringify({ db: 'Samples', csl }),
     });
     assert.equal(response.status, 400);
-    const { error } = (await response.json()) as { error: { code: string; '@permanent': boolean } };
+    const { error } = (await response.json()) as {
+      error: { code: string; '@message': string; '@permanent': boolean };
+    };
     assert.equal(error.code, 'BadRequest_CommandNotSupported');
+    assert.match(
+      error['@message'],
+      /The command '\.(move|replace) extents' is not available on this cluster/,
+    );
     assert.equal(error['@permanent'], true);
   }
   assert.equal((await world.run('.drop extents <| .show table A extents')).length, 1);

@@ -107,3 +107,49 @@ test('old, surplus and queried extents are dropped, and a pretended drop drops n
   assert.equal(await dropped(`.drop extent ${last} from A`), 1);
   await assert.rejects(world.run('.drop extents from A trim by age 1 GB'), /expected extentsize or datasize/);
 });
+
+test('tags go to the extents of an id list and of a query over rows, and are counted by tag', async (t) => {
+  const world = await openWorld(t);
+  await twoTables(world, 3);
+  const listed = (await world.ids('A')).slice(0, 2).join(', ');
+  const merged = await world.settled(
+    `.alter-merge async table A extent tags ('load', 'ingest-by:k') <| .show table A extents (${listed})`,
+  );
+  assert.equal(merged['State'], 'Completed');
+  const guids = (await world.ids('A')).map((id) => `guid(${id})`).join(',');
+  await world.run(
+    `.alter-merge table A extent tags ('all') <| .show table A extents | where ExtentId in (${guids})`,
+    ".alter-merge table A extent tags ('three') <| A | where n == 3 | summarize by ExtentId = extent_id()",
+  );
+  const counts: Record<string, unknown> = {};
+  for (const filter of ["has 'load'", "!has 'load'", "contains 'BY:k'", "!contains 'three'", "has 'oad'"]) {
+    const csl = `.show table A extents where tags ${filter} | summarize ExtentCount=count(), Rows=sum(RowCount)`;
+    const [row] = await world.run(csl);
+    counts[filter] = [row?.['ExtentCount'], row?.['Rows']];
+  }
+  assert.deepEqual(counts, {
+    "has 'load'": [2, 2],
+    "!has 'load'": [1, 1],
+    "contains 'BY:k'": [2, 2],
+    "!contains 'three'": [2, 2],
+    "has 'oad'": [0, 0],
+  });
+});
+
+test('extents with a tag are dropped, those of some tables by age, and all tags of queried ones go', async (t) => {
+  const world = await openWorld(t);
+  await twoTables(world, 3);
+  const dropped = await world.run(".drop extents <| .show table A extents where tags has 'drop-by:2'");
+  assert.deepEqual(
+    dropped.map((row) => row['TableName']),
+    ['A'],
+  );
+  assert.deepEqual(await world.numbers('A'), [1, 3]);
+  await world.settled(".drop async table A extent tags <| .show table A extents where tags has 'drop-by:1'");
+  assert.deepEqual(await tags(world, 'A'), ['', 'drop-by:3']);
+  await world.run('.append B <| print n = 9');
+  await world.advance(3_600_000);
+  await world.run('.append B <| print n = 10');
+  assert.equal((await world.run('.drop extents older 1 hours from tables (A, B)')).length, 3);
+  assert.deepEqual([await world.numbers('A'), await world.numbers('B')], [[], [10]]);
+});
