@@ -101,6 +101,7 @@ export function parseMessage(
       propertiesText: propertiesText(properties),
       attempts: 0,
       ...(size !== undefined && { rawSizeBytes: size }),
+      ...(message.flag('IgnoreSizeLimit') && { ignoreSizeLimit: true }),
     };
     return { kind: 'source', source };
   } catch (error) {

@@ -5,11 +5,11 @@ import { Batcher } from './batcher.js';
 import type { BlobDoor } from './download.js';
 import type { Keeper } from './keeper.js';
 import { Lanes } from './lanes.js';
-import { PARALLEL_BATCHES } from './limits.js';
+import { MAX_DATA_BYTES, PARALLEL_BATCHES } from './limits.js';
 import { failureOf } from './outcome.js';
 import { requireTable, resolveMapping } from './read-source.js';
 import type { Reporter } from './reporter.js';
-import type { IngestionSource } from './source.js';
+import { type IngestionSource, publicPath } from './source.js';
 import { BatchWorker, type WorkerParts } from './worker.js';
 
 export interface QueuedParts extends Omit<WorkerParts, 'again' | 'settled' | 'reporter'> {
@@ -19,6 +19,13 @@ export interface QueuedParts extends Omit<WorkerParts, 'again' | 'settled' | 're
   readonly reporter: Reporter;
   /** Where accepted sources wait across a restart. */
   readonly pending: Keeper<IngestionSource>;
+}
+
+function tooLarge({ blob, rawSizeBytes }: IngestionSource): Error {
+  return badData(
+    'BadRequest_FileTooLarge',
+    `${publicPath(blob)} has ${rawSizeBytes} bytes; ${MAX_DATA_BYTES} is the most that is ingested`,
+  );
 }
 
 /** Queued ingestion from the accepted source to its extent. */
@@ -92,6 +99,10 @@ export class QueuedIngestion {
       return;
     }
     const sized = await this.withSize(source);
+    if ((sized.rawSizeBytes ?? 0) > MAX_DATA_BYTES && sized.ignoreSizeLimit !== true) {
+      await this.fail(sized, tooLarge(sized));
+      return;
+    }
     await this.parts.pending.put(sized.workId, sized);
     await this.parts.reporter.queued(sized);
     if (!this.stopped) this.batcher.add(sized);

@@ -16,6 +16,9 @@ export interface ReporterParts {
   log(line: string): void;
 }
 
+/** The service's code for a source whose table has a tag of `ingestIfNotExists`. */
+const SKIPPED = 'Skipped_IngestByTagAlreadyExists';
+
 /** A source, or as much of one as a bad message tells. */
 export type Reported = Omit<MessageOrigin, 'report'> & {
   readonly report?: ReportWish;
@@ -53,12 +56,13 @@ export class Reporter {
   /** Not ingested because its table has the tag that `ingestIfNotExists` names. */
   async skipped(source: IngestionSource, operationId: string): Promise<void> {
     const details = 'Skipped: the table holds data with a tag of ingestIfNotExists';
-    await this.track(source, { status: 'Skipped', details });
+    await this.track(source, { status: 'Skipped', errorCode: SKIPPED, details });
     const { report } = source;
     if (report?.level !== 'FailuresAndSuccesses') return;
     if (report.toQueue) await this.successMessage(source, operationId);
     if (report.toTable) {
-      await this.status(source, report, { Status: 'Skipped', OperationId: operationId, Details: details });
+      const fields = { Status: 'Skipped', OperationId: operationId, ErrorCode: SKIPPED, Details: details };
+      await this.status(source, report, fields);
     }
   }
 

@@ -90,6 +90,7 @@ function sourcesOf(
       propertiesText: shownProperties(bag),
       attempts: 0,
       ...(rawSize > 0 && { rawSizeBytes: rawSize }),
+      ...(bag.flag('ignoreSizeLimit') && { ignoreSizeLimit: true }),
       ...(operationId !== undefined && { operationId }),
     };
   });

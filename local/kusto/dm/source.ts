@@ -33,6 +33,8 @@ export interface IngestionSource {
   readonly blob: string;
   /** Uncompressed; absent when the client did not know. */
   readonly rawSizeBytes?: number;
+  /** The client wants even a source above the limit to be tried. */
+  readonly ignoreSizeLimit?: boolean;
   readonly flushImmediately: boolean;
   readonly deleteOnSuccess: boolean;
   readonly properties: SourceProperties;

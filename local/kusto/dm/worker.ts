@@ -111,7 +111,7 @@ export class BatchWorker {
       const hit = this.parts.faults.check('operation', place, () =>
         body.ok ? contentOf(body.value) : undefined,
       );
-      if (hit?.action === 'vanish' || hit?.action === 'hang') return undefined;
+      if (hit?.action === 'hang' || (hit?.action === 'vanish' && hit.work === 'undone')) return undefined;
       if (hit?.action === 'slow') await sleep(this.parts.clock, hit.delayMs);
       if (hit !== undefined) throwFault(hit);
       if (!body.ok) throw body.error;
@@ -132,7 +132,8 @@ export class BatchWorker {
       return;
     }
     for (const { source, fault } of loaded) {
-      if (fault !== 'loseAnswer') await this.parts.reporter.succeeded(source, operationId);
+      if (fault !== 'loseAnswer' && fault !== 'vanish')
+        await this.parts.reporter.succeeded(source, operationId);
       await this.clear(source);
     }
   }
