@@ -41,7 +41,7 @@ export function guardedCatalog(catalog: Catalog & Views, principal: Principal): 
 }
 
 function demandReadable({ database, name, policies }: Table, principal: Principal): void {
-  principal.demand({ role: 'viewer', database });
+  principal.demand({ role: 'viewer', database, table: name });
   const isOn = (policy: string) => policyFields(policies, policy)?.['IsEnabled'] === true;
   if (isOn('restricted_view_access') && !principal.holds({ role: 'unrestrictedviewer', database })) {
     throw new KustoError(
