@@ -5,7 +5,7 @@ import { type FlagValues, portNumber, type RunningService, runService } from '..
 import { LocalError } from '../shared/errors.js';
 import { makeLocalCertificate, writeCertificate } from '../shared/tls.js';
 import { createIngestionService } from './dm/service.js';
-import { createQueryEngine, warmQueryEngine } from './query/engine.js';
+import { createQueryEngine } from './query/engine.js';
 import { startKustoServer } from './server/server.js';
 import { openStorage } from './server/storage.js';
 
@@ -71,8 +71,8 @@ async function start({ strings, switches }: FlagValues): Promise<RunningService>
     ...(tls !== undefined && { certificate: tls.certificate }),
     ...(strings['login-endpoint'] !== undefined && { loginEndpoint: strings['login-endpoint'] }),
     ...(hasStorage && {
-      storage: (parts) => {
-        const opening = openStorage(
+      storage: (parts) =>
+        openStorage(
           {
             port: portNumber('port-storage', strings['port-storage']),
             ...(strings['storage'] !== undefined && { address: strings['storage'] }),
@@ -80,11 +80,7 @@ async function start({ strings, switches }: FlagValues): Promise<RunningService>
             ...(tls !== undefined && { certificate: tls.certificate, certificateFiles: tls.files }),
           },
           parts,
-        );
-        // Azurite takes longer to start.
-        setImmediate(warmQueryEngine);
-        return opening;
-      },
+        ),
     }),
   });
   const { url, admin, storage } = server;

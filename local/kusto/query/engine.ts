@@ -163,8 +163,3 @@ async function execute(request: QueryRequest, catalog: Catalog): Promise<QueryRe
 export function createQueryEngine(): QueryEngine {
   return { execute };
 }
-
-/** Has the parser ready, for whose loading the first query waits otherwise: for more than a second, as all others do. */
-export function warmQueryEngine(): void {
-  parseQuery('print 1');
-}

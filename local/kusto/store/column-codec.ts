@@ -71,13 +71,21 @@ interface StringParts {
 /** Strings written between two steps. */
 const STRINGS_PER_STEP = 32_768;
 
+function* areWellFormed(strings: readonly string[]): Steps<boolean> {
+  for (let i = 0; i < strings.length; i++) {
+    if (i % STRINGS_PER_STEP === 0) yield;
+    if (!isWellFormed(strings[i]!)) return false;
+  }
+  return true;
+}
+
 /** Lone surrogates have no UTF-8 form; a list that holds one is kept as UTF-16. */
 function* putStrings(strings: readonly string[], body: BodyWriter): Steps<StringParts> {
-  const text = strings.every(isWellFormed) ? 'utf8' : 'utf16le';
-  yield;
+  const text = (yield* areWellFormed(strings)) ? 'utf8' : 'utf16le';
   const lengths = new Uint32Array(strings.length);
   let total = 0;
   for (let i = 0; i < strings.length; i++) {
+    if (i % STRINGS_PER_STEP === 0) yield;
     lengths[i] = Buffer.byteLength(strings[i]!, text);
     total += lengths[i]!;
   }
