@@ -1,11 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { KustoError } from '../errors.js';
 import type { EngineClock } from '../faults/types.js';
-import { inSlices } from '../slices.js';
-import { mergedExtent } from '../store/merge.js';
 import type { Column, Extent, RowSet } from '../store/types.js';
 import { entityNotFound } from './errors.js';
 import { demandLasting, expiredChanges, liveTable } from './expiry.js';
+import { checkFits, drops, filesLost, mergedWithSources } from './extent-changes.js';
 import { dropByTags } from './merging.js';
 import {
   allExtents,
@@ -290,41 +288,5 @@ class LockedCatalog implements CatalogStore {
       throw entityNotFound('Table', table);
     }
     return found;
-  }
-}
-
-async function mergedWithSources(
-  parts: readonly StoredExtent[],
-  schema: Table['schema'],
-): Promise<StoredExtent> {
-  const sources = parts.flatMap((part) => part.sources ?? []);
-  const merged = await inSlices(mergedExtent(randomUUID(), parts, schema));
-  return { ...merged, ...(sources.length > 0 && { sources }) };
-}
-
-function drops(change: Change): boolean {
-  return change.kind.startsWith('drop') || (change.kind === 'extents' && change.drop.length > 0);
-}
-
-/** Files that extents of `before` have and extents of `after` have not. */
-function filesLost(before: CatalogState, after: CatalogState): string[] {
-  const kept = new Set(allExtents(after).map(({ file }) => file));
-  return allExtents(before).flatMap(({ file }) => (file === undefined || kept.has(file) ? [] : [file]));
-}
-
-/** @throws KustoError when rows have a column that the table lacks or has with another type. */
-export function checkFits(table: Table, rows: RowSet): void {
-  for (const { name, type } of rows.schema) {
-    const column = table.schema.find((candidate) => candidate.name === name);
-    if (column?.type !== type) {
-      const found = column === undefined ? 'has no such column' : `has it as ${column.type}`;
-      throw new KustoError(
-        `Column '${name}' of type ${type} cannot be stored: table '${table.name}' ${found}`,
-        {
-          status: 400,
-          code: 'BadRequest_SchemaMismatch',
-        },
-      );
-    }
   }
 }

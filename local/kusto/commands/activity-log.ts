@@ -1,5 +1,7 @@
-/** The logs behind `.show queries` and `.show commands` remember this many together. */
-const MAX_ENTRIES = 2_000;
+/** The logs behind `.show queries` and `.show commands` remember this many each … */
+const MAX_ENTRIES = 20_000;
+/** … and this many characters of their texts. */
+const MAX_CHARS = 32 * 1024 * 1024;
 
 export interface Activity {
   readonly isCommand: boolean;
@@ -19,9 +21,45 @@ export interface Activity {
   goesOn: boolean;
 }
 
-/** The latest queries and commands. */
+/** What runs, and what ended latest, of one kind. */
+class Entries {
+  readonly #running = new Map<string, Activity>();
+  readonly #ended: Activity[] = [];
+  #chars = 0;
+
+  add(entry: Activity): void {
+    this.#running.set(entry.activityId, entry);
+  }
+
+  /** Moves an entry to those that ended; the oldest of them are forgotten. */
+  end(entry: Activity): void {
+    if (!this.#running.delete(entry.activityId)) {
+      return;
+    }
+    this.#ended.push(entry);
+    this.#chars += entry.text.length;
+    while (this.#ended.length > MAX_ENTRIES || this.#chars > MAX_CHARS) {
+      this.#chars -= this.#ended.shift()?.text.length ?? 0;
+    }
+  }
+
+  get(activityId: string): Activity | undefined {
+    return this.#running.get(activityId);
+  }
+
+  get running(): readonly Activity[] {
+    return [...this.#running.values()];
+  }
+
+  get ended(): readonly Activity[] {
+    return this.#ended;
+  }
+}
+
+/** Queries and commands: those that run, and the latest of those that ended. */
 export class ActivityLog {
-  readonly #entries: Activity[] = [];
+  readonly #commands = new Entries();
+  readonly #queries = new Entries();
 
   begin(activity: Omit<Activity, 'lastUpdatedOn' | 'state' | 'failureReason' | 'goesOn'>): Activity {
     const entry: Activity = {
@@ -31,8 +69,7 @@ export class ActivityLog {
       failureReason: '',
       goesOn: false,
     };
-    this.#entries.push(entry);
-    this.#entries.splice(0, this.#entries.length - MAX_ENTRIES);
+    this.#of(entry.isCommand).add(entry);
     return entry;
   }
 
@@ -48,17 +85,21 @@ export class ActivityLog {
 
   finish(entry: Activity, now: bigint, end: Pick<Activity, 'state' | 'failureReason'>): void {
     Object.assign(entry, end, { lastUpdatedOn: now });
+    this.#of(entry.isCommand).end(entry);
   }
 
-  /** The entry of a request, while it is remembered. */
-  find(activityId: string): Activity | undefined {
-    return this.#entries.findLast((entry) => entry.activityId === activityId);
+  /** The command of a request, while it runs. */
+  running(activityId: string): Activity | undefined {
+    return this.#commands.get(activityId);
   }
 
   /** What has reached its end, as the service's logs list it; with `isRunning` what has not. */
   entries(isCommand: boolean, isRunning = false): readonly Activity[] {
-    return this.#entries.filter(
-      (entry) => entry.isCommand === isCommand && (entry.state === 'InProgress') === isRunning,
-    );
+    const entries = this.#of(isCommand);
+    return isRunning ? entries.running : entries.ended;
+  }
+
+  #of(isCommand: boolean): Entries {
+    return isCommand ? this.#commands : this.#queries;
   }
 }

@@ -1,5 +1,5 @@
 import { badRequest, entityNotFound } from '../catalog/errors.js';
-import { checkFits } from '../catalog/store.js';
+import { checkFits } from '../catalog/extent-changes.js';
 import type { MappingElement, Table } from '../catalog/types.js';
 import { KustoError, notSupported } from '../errors.js';
 import { mappingKindOf, parseMapping } from '../ingest/mapping.js';

@@ -144,7 +144,7 @@ export class Runner {
 
   /** `.show commands` lists an asynchronous command when its operation is over, with that end. */
   #follow(activityId: string, over: Promise<OperationEnd>): void {
-    const entry = this.#activity.find(activityId);
+    const entry = this.#activity.running(activityId);
     if (entry === undefined) {
       return;
     }
