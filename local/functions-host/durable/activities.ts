@@ -2,7 +2,7 @@ import { messageOf } from '../errors.js';
 import { TransientError } from './episode.js';
 import { callHttp } from './http-call.js';
 import type { HubParts } from './parts.js';
-import { createPump, type Pump } from './pump.js';
+import { createPump } from './pump.js';
 import type { Received } from './queues.js';
 import { readFailureDetails, runFunction } from './run-function.js';
 import { EventType, type HistoryEvent, type WorkItem } from './types.js';
@@ -84,7 +84,10 @@ async function handle(parts: HubParts, message: Received<WorkItem>, cut: () => b
 }
 
 /** Runs the activities of the hub, at most `maxConcurrentActivityFunctions` at once. */
-export interface ActivityRunner extends Omit<Pump, 'stop'> {
+export interface ActivityRunner {
+  start(): void;
+  /** Look for work now. */
+  wake(): void;
   /** Takes no more and waits for those that run; after `cut` nothing is recorded. */
   stop(cut: AbortSignal): Promise<void>;
 }
@@ -109,8 +112,8 @@ export function createActivityRunner(parts: HubParts): ActivityRunner {
     },
   });
   return {
-    start: pump.start,
-    wake: pump.wake,
+    start: () => pump.start(),
+    wake: () => pump.wake(),
     async stop(signal) {
       cut = signal;
       await pump.stop();

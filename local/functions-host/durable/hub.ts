@@ -12,14 +12,12 @@ import { createOutboxKeeper } from './outbox.js';
 import { createGate, type PartitionRunner, startPartition } from './partition.js';
 import { CATEGORY, type DurableKind, type HubParts } from './parts.js';
 import { createJsonQueue } from './queues.js';
-import { createInstanceStore, type OutboxRow } from './store.js';
+import { createSender } from './sender.js';
+import { createInstanceStore } from './store.js';
 import type { ControlMessage, WorkItem } from './types.js';
 
 /** Wait before storage that did not answer is tried again, in ms. */
 const STORAGE_RETRY_MS = 1_000;
-
-/** Work items sent at once. */
-const PARALLEL_SENDS = 8;
 
 /** Binding types that give a function the durable client. */
 const CLIENT_TYPES = ['durableclient', 'orchestrationclient'];
@@ -38,7 +36,7 @@ export interface DurableHub {
    */
   add(kind: DurableKind, fn: FunctionDefinition): void;
   /**
-   * Opens the hub for an app that only calls it.
+   * Opens the hub, also for an app that only calls it.
    * @throws HostError `setting-missing` when the storage connection is not set
    */
   need(): void;
@@ -101,33 +99,21 @@ function makeParts(
   options: HubOptions,
   functions: Registered,
   storage: ReturnType<typeof openStorage>,
-  wake: { control(index: number): void; work(): void },
+  wake: { control(index: number, atMs: number | undefined): void; work(): void },
 ): HubParts {
   const { clock, config, log, invoker } = options;
   const { store, work, control } = storage;
   const partition = (instanceId: string) => partitionOf(instanceId, config.partitionCount);
   const sendControl = async (message: ControlMessage) => {
     const index = partition(message.to);
-    await control[index]?.send(message.to, message, (message.notBeforeMs ?? 0) - clock.now());
-    wake.control(index);
+    const hiddenMs = await control[index]?.send(
+      message.to,
+      message,
+      (message.notBeforeMs ?? 0) - clock.now(),
+    );
+    wake.control(index, hiddenMs ? clock.now() + hiddenMs : undefined);
   };
-  const sending = new Set<string>();
-  const flush = async (row: OutboxRow | undefined) => {
-    if (!row) return;
-    sending.add(row.rowKey);
-    try {
-      for (const message of row.outgoing.control) await sendControl(message);
-      const { work: items } = row.outgoing;
-      for (let at = 0; at < items.length; at += PARALLEL_SENDS) {
-        const some = items.slice(at, at + PARALLEL_SENDS);
-        await Promise.all(some.map((item) => work.send(item.instanceId, item)));
-        wake.work();
-      }
-      await store.sent(row);
-    } finally {
-      sending.delete(row.rowKey);
-    }
-  };
+  const { sending, flush } = createSender({ store, work, sendControl, wakeWork: wake.work });
   return {
     config,
     clock,
@@ -152,7 +138,7 @@ function assemble(options: HubOptions, functions: Registered, hubName: string) {
   const { config, clock } = options;
   let activities: ActivityRunner | undefined;
   const parts = makeParts(options, functions, storage, {
-    control: (index) => partitions.get(index)?.wake(),
+    control: (index, atMs) => partitions.get(index)?.wake(atMs),
     work: () => activities?.wake(),
   });
   activities = createActivityRunner(parts);
@@ -248,7 +234,8 @@ class Hub implements DurableHub {
         await running.parts.clock.sleep(STORAGE_RETRY_MS, this.stopping.signal);
       }
     }
-    if (this.stopping.signal.aborted) return;
+    // An app that only calls the hub takes no part in its work: it has none of the functions.
+    if (this.stopping.signal.aborted || this.functions.size === 0) return;
     running.balancer.start();
     running.activities.start();
     running.outbox.start();

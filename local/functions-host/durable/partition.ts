@@ -44,7 +44,8 @@ export function createGate(limit: number): Gate {
 
 /** One partition at work: the only reader of its control queue while this host holds its lease. */
 export interface PartitionRunner {
-  wake(): void;
+  /** Look into the queue now, or at a time. */
+  wake(atMs?: number): void;
   /** Takes no more and waits for what runs. */
   stop(): Promise<void>;
 }
@@ -123,6 +124,7 @@ class Runner {
 
   async runEpisode(instanceId: string, items: Item[]): Promise<void> {
     const messages = items.map(({ body }) => body);
+    const wasCached = this.cache.has(instanceId);
     try {
       const loaded = await this.load(instanceId);
       const run = instanceId.startsWith('@') ? runEntity : runOrchestration;
@@ -133,6 +135,8 @@ class Runner {
       for (const item of items) this.held.delete(item.messageId);
     } catch (error) {
       this.cache.delete(instanceId);
+      // What was remembered is out of date: the id was purged or started anew by a call.
+      if (error instanceof ConflictError && wasCached) return this.runEpisode(instanceId, items);
       const expected = error instanceof ConflictError || error instanceof TransientError;
       if (!expected) this.parts.warn(`instance ${instanceId}`, error);
       await this.giveBack(items, RETRY_HIDDEN_MS);
@@ -179,7 +183,7 @@ export function startPartition(parts: HubParts, gates: Gates, index: number): Pa
   });
   pump.start();
   return {
-    wake: pump.wake,
+    wake: (atMs) => pump.wake(atMs),
     async stop() {
       runner.stopping.abort();
       await pump.stop();

@@ -7,12 +7,14 @@ const FIRST_WAIT_MS = 20;
 const ERROR_WAIT_MS = 1_000;
 /** Wait while as much is running as may, in ms. */
 const FULL_WAIT_MS = 20;
+/** Most times of hidden messages remembered; messages beyond are found by looking now and then. */
+const MAX_DUE = 1_000;
 
 /** Looks into one queue for as long as it runs. */
 export interface Pump {
   start(): void;
-  /** Look now: something was sent. */
-  wake(): void;
+  /** Look now, or at a time (in ms since the epoch): something was sent that can be seen from then on. */
+  wake(atMs?: number): void;
   stop(): Promise<void>;
 }
 
@@ -26,49 +28,84 @@ export interface PumpOptions<T> {
   onError(error: unknown): void;
 }
 
-/** Makes a pump: fast while there is work, ever slower while there is none. */
-export function createPump<T>(options: PumpOptions<T>): Pump {
-  const { queue, clock } = options;
-  const stopping = new AbortController();
-  let woken = new AbortController();
-  let running: Promise<void> = Promise.resolve();
-  const rest = async (ms: number) => {
-    await clock.sleep(ms, AbortSignal.any([stopping.signal, woken.signal]));
-  };
-  const look = async (): Promise<number> => {
-    const count = options.capacity();
+/** Times at which hidden messages come into sight, the earliest first. */
+class DueTimes {
+  readonly times: number[] = [];
+
+  add(ms: number): void {
+    const after = this.times.findIndex((time) => time > ms);
+    this.times.splice(after < 0 ? this.times.length : after, 0, ms);
+    if (this.times.length > MAX_DUE) this.times.pop();
+  }
+
+  /** Forgets what is due and tells how long the next one takes, in ms. */
+  next(nowMs: number): number {
+    while ((this.times[0] ?? Number.POSITIVE_INFINITY) <= nowMs) this.times.shift();
+    return (this.times[0] ?? Number.POSITIVE_INFINITY) - nowMs;
+  }
+}
+
+class QueuePump<T> implements Pump {
+  readonly options: PumpOptions<T>;
+  readonly due = new DueTimes();
+  stopped = false;
+  /** Ends the present wait. */
+  woken = new AbortController();
+  running: Promise<void> = Promise.resolve();
+
+  constructor(options: PumpOptions<T>) {
+    this.options = options;
+  }
+
+  start(): void {
+    this.running = this.run();
+  }
+
+  wake(atMs?: number): void {
+    if (atMs !== undefined) this.due.add(atMs);
+    else this.woken.abort();
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.woken.abort();
+    await this.running;
+  }
+
+  async look(): Promise<number> {
+    const count = this.options.capacity();
     if (count <= 0) {
-      await clock.sleep(FULL_WAIT_MS, stopping.signal);
+      await this.options.clock.sleep(FULL_WAIT_MS);
       return 1;
     }
-    const messages = await queue.receive(count);
-    if (messages.length > 0) options.onMessages(messages);
+    const messages = await this.options.queue.receive(count);
+    if (messages.length > 0) this.options.onMessages(messages);
     return messages.length;
-  };
-  const run = async (): Promise<void> => {
+  }
+
+  async run(): Promise<void> {
+    const { clock, maxIdleMs } = this.options;
     let waitMs = FIRST_WAIT_MS;
-    while (!stopping.signal.aborted) {
-      woken = new AbortController();
+    while (!this.stopped) {
+      this.woken = new AbortController();
       try {
-        if ((await look()) > 0) waitMs = FIRST_WAIT_MS;
-        else {
-          await rest(waitMs);
-          waitMs = woken.signal.aborted ? FIRST_WAIT_MS : Math.min(waitMs * 2, options.maxIdleMs);
+        if ((await this.look()) > 0) {
+          waitMs = FIRST_WAIT_MS;
+          continue;
         }
+        const dueMs = this.due.next(clock.now());
+        await clock.sleep(Math.min(waitMs, dueMs), this.woken.signal);
+        const isFresh = this.woken.signal.aborted || dueMs <= waitMs;
+        waitMs = isFresh ? FIRST_WAIT_MS : Math.min(waitMs * 2, maxIdleMs);
       } catch (error) {
-        options.onError(error);
-        await clock.sleep(ERROR_WAIT_MS, stopping.signal);
+        this.options.onError(error);
+        await clock.sleep(ERROR_WAIT_MS, this.woken.signal);
       }
     }
-  };
-  return {
-    start() {
-      running = run();
-    },
-    wake: () => woken.abort(),
-    async stop() {
-      stopping.abort();
-      await running;
-    },
-  };
+  }
+}
+
+/** Makes a pump: fast while there is work, ever slower while there is none. */
+export function createPump<T>(options: PumpOptions<T>): Pump {
+  return new QueuePump(options);
 }

@@ -20,8 +20,11 @@ export interface Received<T> {
 /** A queue of JSON messages. */
 export interface JsonQueue<T> {
   prepare(): Promise<void>;
-  /** Sends a message that no one sees before the delay is over (rounded down to whole seconds). */
-  send(owner: string, body: T, delayMs?: number): Promise<void>;
+  /**
+   * Sends a message that no one sees before the delay is over (rounded down to whole seconds).
+   * @returns how long it is hidden, in ms
+   */
+  send(owner: string, body: T, delayMs?: number): Promise<number>;
   /** Takes at most so many messages (32 at once). */
   receive(count: number): Promise<Received<T>[]>;
   /** Keeps a message hidden for so long from now on. False when another reader has it. */
@@ -86,10 +89,10 @@ export function createJsonQueue<T>(options: {
       const whole = JSON.stringify({ body });
       const large = Buffer.byteLength(whole) > MAX_MESSAGE_BYTES;
       const text = large ? JSON.stringify({ blob: await texts.put(owner, JSON.stringify(body)) }) : whole;
-      await queue.sendMessage(Buffer.from(text).toString('base64'), {
-        messageTimeToLive: -1,
-        visibilityTimeout: hiddenSeconds(delayMs),
-      });
+      const visibilityTimeout = hiddenSeconds(delayMs);
+      const options = { messageTimeToLive: -1, visibilityTimeout };
+      await queue.sendMessage(Buffer.from(text).toString('base64'), options);
+      return visibilityTimeout * 1000;
     },
     receive: (count) => receive<T>(queue, texts, visibilityMs, count),
     async hide(message, ms) {
