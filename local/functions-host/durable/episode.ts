@@ -1,6 +1,16 @@
 import { messageOf } from '../errors.js';
-import { numberingOf, type PlanContext, planStep, releaseRequest, type Step, takesIds } from './plan.js';
+import { endedAt, hasOpenTasks, unconsumedEvents } from './ending.js';
 import type { Instance } from './store.js';
+import {
+  numberingOf,
+  type PlanContext,
+  planStep,
+  releaseRequest,
+  type Step,
+  takesIds,
+  textOf,
+} from './plan.js';
+import { isExternal } from './tasks.js';
 import {
   type Action,
   ActionType,
@@ -68,32 +78,6 @@ export function append(episode: Episode, ...events: HistoryEvent[]): void {
 /** Queues a message to go out after the commit. */
 export function send(episode: Episode, to: string, body: ControlBody): void {
   episode.outgoing.control.push({ id: episode.deps.newId(), to, body });
-}
-
-/** How often each external event is awaited in a list of actions. */
-function countWaits(actions: readonly Action[], counts: Map<string, number>): Map<string, number> {
-  for (const action of actions) {
-    const name = action.externalEventName;
-    if (action.actionType === ActionType.WaitForExternalEvent && name !== undefined) {
-      counts.set(name, (counts.get(name) ?? 0) + 1);
-    }
-    countWaits(action.compoundActions ?? [], counts);
-  }
-  return counts;
-}
-
-/** External events that arrived and were never awaited: they belong to the next generation. */
-export function unconsumedEvents(
-  history: readonly HistoryEvent[],
-  actions: readonly Action[],
-): HistoryEvent[] {
-  const waits = countWaits(actions, new Map());
-  return history.filter((event) => {
-    if (event.EventType !== EventType.EventRaised || event.internal) return false;
-    const left = waits.get(event.Name ?? '') ?? 0;
-    waits.set(event.Name ?? '', left - 1);
-    return left <= 0;
-  });
 }
 
 /** The next events one run of the function can take together. */
@@ -199,21 +183,26 @@ function nextTimeMs(episode: Episode): number {
   return Math.max(episode.deps.now(), last ? Date.parse(last.Timestamp) + 1 : 0);
 }
 
-function settle(
-  episode: Episode,
-  state: OrchestratorState,
-  actions: Action[],
-  next?: { input?: string },
-): void {
+function beginAnew(episode: Episode, next: Action, actions: Action[]): void {
+  const version = episode.history.find(({ EventType: type }) => type === EventType.ExecutionStarted)?.Version;
+  const carried = [...unconsumedEvents(episode.history, actions), ...unconsumedEvents(episode.fresh, [])];
+  continueAsNew(episode, { input: textOf(next.input), version, carried });
+}
+
+/** True when the function has returned, thrown or asked to begin anew. */
+function hasEnded(state: OrchestratorState): boolean {
+  return state.isDone || state.error !== undefined;
+}
+
+/** Ends the orchestration, or begins it anew, when its function has ended and no task is open. */
+function settle(episode: Episode, state: OrchestratorState, actions: Action[]): void {
+  if (!hasEnded(state) || hasOpenTasks(episode.history, actions)) return;
+  const next = actions.findLast(({ actionType }) => actionType === ActionType.ContinueAsNew);
   if (state.error !== undefined) {
     fail(episode, state.error, state);
   } else if (next) {
-    const version = episode.history.find(
-      ({ EventType: type }) => type === EventType.ExecutionStarted,
-    )?.Version;
-    const carried = [...unconsumedEvents(episode.history, actions), ...unconsumedEvents(episode.fresh, [])];
-    continueAsNew(episode, { input: next.input, version, carried });
-  } else if (state.isDone) {
+    beginAnew(episode, next, actions);
+  } else {
     const output = JSON.stringify(state.output) ?? 'null';
     finish(episode, 'Completed', output);
     notifyParent(episode, { EventType: EventType.SubOrchestrationInstanceCompleted, Result: output });
@@ -233,14 +222,51 @@ function plan(
   }
 }
 
+/** Runs the function over the history and some new events. */
+function call(episode: Episode, events: readonly HistoryEvent[]): Promise<RunOutcome> {
+  const before = episode.history.map((event) => (event.IsPlayed ? event : { ...event, IsPlayed: true }));
+  return episode.deps.run(episode.instance, [...before, ...events]);
+}
+
+/**
+ * Gives events back that a function which begins anew has not looked at. Which of them it had looked at when it ended
+ * shows only in runs over fewer of them; for all other endings it does not matter.
+ */
+async function giveBackUnread(
+  episode: Episode,
+  start: HistoryEvent,
+  segment: HistoryEvent[],
+): Promise<HistoryEvent[]> {
+  let fewest = 1;
+  for (let most = segment.length; fewest < most; ) {
+    const count = Math.floor((fewest + most) / 2);
+    const outcome = await call(episode, [start, ...segment.slice(0, count)]);
+    if ('state' in outcome && outcome.state.isDone) most = count;
+    else fewest = count + 1;
+  }
+  episode.fresh.unshift(...segment.slice(fewest));
+  return segment.slice(0, fewest);
+}
+
+function beginsAnew({ state }: { state: OrchestratorState }): boolean {
+  return state.actions.flat().some(({ actionType }) => actionType === ActionType.ContinueAsNew);
+}
+
+/** Gives a segment to the function. */
+async function read(episode: Episode, start: HistoryEvent, segment: HistoryEvent[]) {
+  const outcome = await call(episode, [start, ...segment]);
+  const isFirstEnd = 'state' in outcome && endedAt(episode.history) === undefined && beginsAnew(outcome);
+  const taken =
+    isFirstEnd && segment.slice(1).some(isExternal) ? await giveBackUnread(episode, start, segment) : segment;
+  append(episode, start, ...taken);
+  return { outcome, taken };
+}
+
 /** Gives one segment to the function and records what it asks for. */
 async function runSegment(episode: Episode, segment: HistoryEvent[]): Promise<void> {
   const { deps, instance } = episode;
   const nowMs = nextTimeMs(episode);
-  const before = episode.history.map((event) => (event.IsPlayed ? event : { ...event, IsPlayed: true }));
-  const events = [makeEvent(nowMs, EventType.OrchestratorStarted), ...segment];
-  const outcome = await deps.run(instance, [...before, ...events]);
-  append(episode, ...events);
+  const { outcome, taken } = await read(episode, makeEvent(nowMs, EventType.OrchestratorStarted), segment);
   if (instance.status === 'Pending') instance.status = 'Running';
   if ('error' in outcome) return fail(episode, outcome.error);
   const { state } = outcome;
@@ -251,14 +277,16 @@ async function runSegment(episode: Episode, segment: HistoryEvent[]): Promise<vo
       `it asked for ${actions.length} actions; maxOrchestrationActions is ${deps.maxActions}`,
     );
   }
-  const step = plan(episode, nowMs, { segment, actions });
+  const step = plan(episode, nowMs, { segment: taken, actions });
   if ('error' in step) return fail(episode, step.error);
   const { seen, nextId, locks } = step;
-  append(episode, ...step.events, makeEvent(nowMs, EventType.OrchestratorCompleted, { seen, nextId, locks }));
+  const isEnd = hasEnded(state) && endedAt(episode.history) === undefined;
+  const marks = { seen, nextId, locks, ...(isEnd ? { ended: true as const } : {}) };
+  append(episode, ...step.events, makeEvent(nowMs, EventType.OrchestratorCompleted, marks));
   episode.outgoing.control.push(...step.outgoing.control);
   episode.outgoing.work.push(...step.outgoing.work);
   if (state.customStatus !== undefined) instance.customStatus = JSON.stringify(state.customStatus);
-  settle(episode, state, actions, step.continueAs);
+  settle(episode, state, actions);
 }
 
 /** Runs the function over all fresh events, as few times as the numbering of tasks allows. */

@@ -1,35 +1,22 @@
 import { append, type Episode, finish, makeEvent, notifyParent, send } from './episode.js';
-import { scheduledBy } from './plan.js';
 import { rewind } from './rewind.js';
 import type { Instance } from './store.js';
+import { endedTask, scheduledBy } from './tasks.js';
 import { type ControlMessage, EventType, type HistoryEvent, isFinished } from './types.js';
 
 /** Message ids an instance remembers, so that a repeated message has no second effect. */
 const MAX_RECENT = 256;
 
-const COMPLETIONS: readonly number[] = [
-  EventType.TaskCompleted,
-  EventType.TaskFailed,
-  EventType.TimerFired,
-  EventType.SubOrchestrationInstanceCompleted,
-  EventType.SubOrchestrationInstanceFailed,
-];
-
-function completes(done: HistoryEvent, event: HistoryEvent): boolean {
-  if (!COMPLETIONS.includes(done.EventType)) return false;
-  return event.TimerId === undefined
-    ? done.TaskScheduledId === event.TaskScheduledId
-    : done.TimerId === event.TimerId;
-}
-
 /** False for the result of a task that is not open (any more). */
 function isWanted(episode: Episode, event: HistoryEvent): boolean {
-  if (!COMPLETIONS.includes(event.EventType)) return true;
+  const id = endedTask(event);
+  if (id === undefined) return true;
   const source = scheduledBy(episode.history, event);
   if (!source) return false;
   // After a rewind another timer may bear the same number.
   if (event.EventType === EventType.TimerFired && source.FireAt !== event.FireAt) return false;
-  return ![...episode.history, ...episode.fresh].some((done) => completes(done, event));
+  const isResult = (other: HistoryEvent) => endedTask(other) === id;
+  return !episode.history.some(isResult) && !episode.fresh.some(isResult);
 }
 
 function waiting(episode: Episode): HistoryEvent[] {

@@ -51,7 +51,9 @@ async function runOrchestrator(
   const { message } = done.error;
   const at = message.indexOf(STATE_MARK);
   if (at < 0) return { error: message };
-  return { state: JSON.parse(message.slice(at + STATE_MARK.length)) as OrchestratorState };
+  const state = JSON.parse(message.slice(at + STATE_MARK.length)) as OrchestratorState;
+  // The library leaves the text out when something else than an error was thrown, or one without a text.
+  return { state: { ...state, error: state.error ?? 'it threw something that has no message' } };
 }
 
 function episodeDeps(parts: HubParts): EpisodeDeps {

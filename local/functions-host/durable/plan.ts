@@ -1,3 +1,4 @@
+import { isFailure, scheduledBy } from './tasks.js';
 import {
   type Action,
   ActionType,
@@ -22,8 +23,6 @@ export interface Numbering {
 export interface Step extends Numbering {
   events: HistoryEvent[];
   outgoing: Outgoing;
-  /** JSON text of the input of the next generation; set by `continueAsNew`. */
-  continueAs?: { input: string | undefined };
 }
 
 /** What the planner must know of the orchestration. */
@@ -49,26 +48,8 @@ export function numberingOf(history: readonly HistoryEvent[]): Numbering {
 }
 
 /** JSON text of an input that the library has made JSON already when it was a string. */
-function textOf(input: unknown): string | undefined {
+export function textOf(input: unknown): string | undefined {
   return typeof input === 'string' ? input : JSON.stringify(input);
-}
-
-/** The event that scheduled the task a completion belongs to. */
-export function scheduledBy(
-  history: readonly HistoryEvent[],
-  completion: HistoryEvent,
-): HistoryEvent | undefined {
-  const id = completion.TaskScheduledId ?? completion.TimerId;
-  if (id === undefined) return undefined;
-  return history.find(({ EventType: type, EventId }) => EventId === id && isScheduling(type));
-}
-
-function isScheduling(type: number): boolean {
-  return (
-    type === EventType.TaskScheduled ||
-    type === EventType.TimerCreated ||
-    type === EventType.SubOrchestrationInstanceCreated
-  );
 }
 
 function header(headers: Record<string, string> | undefined, name: string): string | undefined {
@@ -273,16 +254,18 @@ class Planner {
     this.step.locks = [];
   }
 
-  carryOut(action: Action): void {
+  carryOut(action: Action, path: readonly number[]): void {
     const carryOut = CARRY_OUT[action.actionType];
     if (!carryOut) {
       throw new Error(`orchestrator action ${action.actionType} is not known to the local host`);
     }
-    carryOut(this, action);
+    carryOut(this, action, path);
   }
 
-  compound(action: Action): void {
-    for (const child of action.compoundActions ?? []) this.carryOut(child);
+  compound(action: Action, path: readonly number[]): void {
+    for (const [index, child] of (action.compoundActions ?? []).entries()) {
+      this.carryOut(child, [...path, index]);
+    }
   }
 
   firstAttempt(action: Action): void {
@@ -314,10 +297,7 @@ class Planner {
       }
       return;
     }
-    const failed =
-      event.EventType === EventType.TaskFailed ||
-      event.EventType === EventType.SubOrchestrationInstanceFailed;
-    if (!failed) return;
+    if (!isFailure(event)) return;
     const waitMs = retry.spent ? undefined : retryWaitMs(retry, nowMs);
     const spent =
       waitMs === undefined
@@ -327,23 +307,23 @@ class Planner {
   }
 }
 
-const CARRY_OUT: Readonly<Record<number, (planner: Planner, action: Action) => void>> = {
+type CarryOut = (planner: Planner, action: Action, path: readonly number[]) => void;
+
+const CARRY_OUT: Readonly<Record<number, CarryOut>> = {
   [ActionType.CallActivity]: (planner, action) => planner.attempt(action),
   [ActionType.CallSubOrchestrator]: (planner, action) => planner.attempt(action),
   [ActionType.CallActivityWithRetry]: (planner, action) => planner.firstAttempt(action),
   [ActionType.CallSubOrchestratorWithRetry]: (planner, action) => planner.firstAttempt(action),
-  [ActionType.ContinueAsNew]: (planner, action) => {
-    planner.step.continueAs = { input: textOf(action.input) };
-  },
-  [ActionType.CreateTimer]: (planner, action) =>
-    planner.timer(planner.takeId(), Date.parse(action.fireAt ?? ''), {}),
+  [ActionType.ContinueAsNew]: () => undefined,
+  [ActionType.CreateTimer]: (planner, action, path) =>
+    planner.timer(planner.takeId(), Date.parse(action.fireAt ?? ''), { path: [...path] }),
   [ActionType.WaitForExternalEvent]: () => undefined,
   [ActionType.CallEntity]: (planner, action) => planner.entity(action, 'call'),
   [ActionType.SignalEntity]: (planner, action) => planner.entity(action, 'signal'),
   [ActionType.CallHttp]: (planner, action) =>
     planner.work(planner.takeId(), { name: HTTP_ACTIVITY, http: action.httpRequest }),
-  [ActionType.WhenAny]: (planner, action) => planner.compound(action),
-  [ActionType.WhenAll]: (planner, action) => planner.compound(action),
+  [ActionType.WhenAny]: (planner, action, path) => planner.compound(action, path),
+  [ActionType.WhenAll]: (planner, action, path) => planner.compound(action, path),
   [ActionType.LockEntities]: (planner, action) => planner.lock(action),
   [ActionType.ReleaseEntities]: (planner) => planner.release(),
 };
@@ -374,7 +354,9 @@ export function planStep(
 ): Step {
   const planner = new Planner(context, numberingOf(history));
   for (const event of fresh) planner.digest(history, event);
-  for (const action of actions.slice(planner.step.seen)) planner.carryOut(action);
-  planner.step.seen = actions.length;
+  for (let index = planner.step.seen; index < actions.length; index += 1) {
+    planner.carryOut(actions[index] as Action, [index]);
+  }
+  planner.step.seen = Math.max(planner.step.seen, actions.length);
   return planner.step;
 }

@@ -1,5 +1,6 @@
+import { endedAt } from './ending.js';
 import { type Episode, makeEvent, send } from './episode.js';
-import { scheduledBy } from './plan.js';
+import { isFailure, scheduledBy } from './tasks.js';
 import { EventType, type HistoryEvent } from './types.js';
 
 const NOT_REPEATED: readonly number[] = [
@@ -13,14 +14,11 @@ const NOT_REPEATED: readonly number[] = [
   EventType.ExecutionTerminated,
 ];
 
-function isFailure(event: HistoryEvent): boolean {
-  return (
-    event.EventType === EventType.TaskFailed || event.EventType === EventType.SubOrchestrationInstanceFailed
-  );
-}
-
-/** Where the run began that received the last failure; for a retried task, its first failure. */
-function cutIndex(history: readonly HistoryEvent[]): number {
+/** Where the run began that received the failure which ended the function; for a retried task, its first failure. */
+function cutIndex(whole: readonly HistoryEvent[]): number {
+  const end = endedAt(whole);
+  // What came later, while other tasks were still open, did not end it.
+  const history = end === undefined ? whole : whole.slice(0, end);
   const last = history.findLast(isFailure);
   const startMs = last && scheduledBy(history, last)?.retry?.firstMs;
   const first =

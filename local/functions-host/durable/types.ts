@@ -135,10 +135,14 @@ export interface HistoryEvent {
   http?: DurableHttpCall;
   /** On an answer of an entity or a lock: not an event of the user. */
   internal?: true;
+  /** On the timer of an action: the action's place in the list, and inside its groups. */
+  path?: number[];
   /** On OrchestratorCompleted: actions seen and task ids used so far, and the entities locked. */
   seen?: number;
   nextId?: number;
   locks?: string[];
+  /** On the OrchestratorCompleted of the run in which the function ended. */
+  ended?: true;
 }
 
 /** The parent of a sub-orchestration. */

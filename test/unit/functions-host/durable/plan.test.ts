@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import {
-  makeEvent,
-  takeSegment,
-  unconsumedEvents,
-} from '../../../../local/functions-host/durable/episode.js';
+import { unconsumedEvents } from '../../../../local/functions-host/durable/ending.js';
+import { makeEvent, takeSegment } from '../../../../local/functions-host/durable/episode.js';
 import { numberingOf, planStep, takesIds } from '../../../../local/functions-host/durable/plan.js';
 import {
   type Action,
