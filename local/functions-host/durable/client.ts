@@ -1,14 +1,17 @@
 import { entityStateOf } from './entities.js';
 import { makeEvent } from './episode.js';
 import { newInstance } from './inbox.js';
+import { type Instance, toKey } from './instance.js';
 import type { HubParts } from './parts.js';
 import { entityInstanceId } from './plan.js';
-import { ConflictError, type Instance, type InstancePage, toKey } from './store.js';
+import { ConflictError, type InstancePage } from './store.js';
 import { type ControlBody, EventType, type HistoryEvent, isFinished, type RuntimeStatus } from './types.js';
 
 /** Most instances removed by one purge. */
 const MAX_PURGED = 10_000;
 const PURGE_PAGE = 100;
+/** Most attempts to write a new instance while someone else changes the one it replaces. */
+const MAX_PLACINGS = 5;
 
 /** What callers from outside may do to instances. */
 export interface DurableClient {
@@ -91,6 +94,37 @@ function mayReplace(parts: HubParts, status: RuntimeStatus): boolean {
   return parts.config.overridableStates === 'AnyState' || isFinished(status);
 }
 
+type StartBody = Extract<ControlBody, { kind: 'start' }>;
+
+/** Writes a new instance, in the place of one that may be replaced; false when there is one that may not. */
+async function place(parts: HubParts, id: string, body: StartBody): Promise<boolean> {
+  for (let left = MAX_PLACINGS; ; left -= 1) {
+    const existing = await parts.store.load(id);
+    // Written by an attempt whose answer was lost; its message is sent from the outbox.
+    if (existing?.executionId === body.executionId) return true;
+    if (existing && !mayReplace(parts, existing.status)) return false;
+    const instance: Instance = { ...newInstance(id, body, parts.clock.now()), ...heritage(existing) };
+    const message = { id: NEW_ID(parts), to: id, body: { ...body, input: undefined } };
+    try {
+      const row = await parts.store.commit({ instance, outgoing: { control: [message], work: [] } });
+      await parts.flush(row);
+    } catch (error) {
+      if (!(error instanceof ConflictError)) throw error;
+      if (left <= 1) return false;
+      continue;
+    }
+    if (existing) await parts.store.dropEarlier(instance);
+    return true;
+  }
+}
+
+/** What an instance takes over from the one it replaces. */
+function heritage(existing: Instance | undefined): Partial<Instance> {
+  if (!existing) return {};
+  const { etag, generation, recent, blobs } = existing;
+  return { etag, generation: generation + 1, recent, blobs };
+}
+
 async function start(
   parts: HubParts,
   request: Parameters<DurableClient['start']>[0],
@@ -99,29 +133,9 @@ async function start(
   if (!fn) return { refused: 'unknown' };
   const id = request.instanceId ?? NEW_ID(parts);
   if (!INSTANCE_ID.test(id)) return { refused: 'badId' };
-  const existing = await parts.store.load(id);
-  if (existing && !mayReplace(parts, existing.status)) return { refused: 'exists' };
-  const body: Extract<ControlBody, { kind: 'start' }> = {
-    kind: 'start',
-    name: fn.name,
-    executionId: NEW_ID(parts),
-    version: request.version,
-  };
-  const instance: Instance = {
-    ...newInstance(id, { ...body, input: request.input }, parts.clock.now()),
-    etag: existing?.etag,
-    generation: existing ? existing.generation + 1 : 0,
-  };
-  const message = { id: NEW_ID(parts), to: id, body };
-  try {
-    const row = await parts.store.commit({ instance, outgoing: { control: [message], work: [] } });
-    await parts.flush(row);
-  } catch (error) {
-    if (error instanceof ConflictError) return { refused: 'exists' };
-    throw error;
-  }
-  if (existing) await parts.store.dropEarlier(instance);
-  return { id };
+  const { input, version } = request;
+  const body: StartBody = { kind: 'start', name: fn.name, executionId: NEW_ID(parts), input, version };
+  return (await place(parts, id, body)) ? { id } : { refused: 'exists' };
 }
 
 async function sendEvent(

@@ -1,9 +1,10 @@
 import { makeEvent } from './episode.js';
+import type { Instance } from './instance.js';
 import type { Loaded } from './orchestrations.js';
 import type { HubParts } from './parts.js';
 import { entityInstanceId } from './plan.js';
+import { remember } from './recent.js';
 import { runFunction } from './run-function.js';
-import type { Instance } from './store.js';
 import {
   type ControlBody,
   type ControlMessage,
@@ -11,9 +12,6 @@ import {
   EventType,
   type Outgoing,
 } from './types.js';
-
-/** Message ids an entity remembers, so that a repeated message has no second effect. */
-const MAX_RECENT = 256;
 
 /** State of an entity, kept as JSON in its instance. */
 export interface EntityState {
@@ -62,6 +60,7 @@ function answer(work: Work, request: EntityRequest, payload: Record<string, unkn
     Name: request.id,
     Input: JSON.stringify(payload),
     internal: true,
+    locks: request.all,
   });
   const { instanceId, executionId } = request.from;
   send(work, instanceId, { kind: 'event', event, executionId });
@@ -125,10 +124,15 @@ function mayRun(entity: EntityState, request: EntityRequest): boolean {
   return request.kind === 'call' && request.from?.instanceId === entity.lockedBy;
 }
 
+/** True for a lock that the sender of this release has asked for and not got yet. */
+function isLockOf(other: EntityRequest, release: EntityRequest): boolean {
+  return other.kind === 'lock' && other.from?.executionId === release.from?.executionId;
+}
+
 /** Carries out requests in their order; what must wait for a lock stays in the entity's queue. */
 async function drain(work: Work, requests: EntityRequest[]): Promise<void> {
   const { entity } = work;
-  const waiting: EntityRequest[] = [];
+  let waiting: EntityRequest[] = [];
   let batch: EntityRequest[] = [];
   const flush = async () => {
     const due = batch;
@@ -139,6 +143,7 @@ async function drain(work: Work, requests: EntityRequest[]): Promise<void> {
     if (request.kind === 'release') {
       await flush();
       if (request.from?.instanceId === entity.lockedBy) entity.lockedBy = undefined;
+      waiting = waiting.filter((other) => !isLockOf(other, request));
     } else if (!mayRun(entity, request)) waiting.push(request);
     else if (request.kind === 'lock') {
       await flush();
@@ -182,12 +187,9 @@ export async function runEntity(
   const entity = entityStateOf(instance);
   const fresh: EntityRequest[] = [];
   for (const { id, body } of messages) {
-    if (body.kind !== 'entity' || instance.recent.includes(id)) continue;
-    instance.recent.push(id);
-    fresh.push(body.request);
+    if (body.kind === 'entity' && remember(instance.recent, id)) fresh.push(body.request);
   }
   if (fresh.length === 0 && instance.etag) return { instance, history: [] };
-  instance.recent = instance.recent.slice(-MAX_RECENT);
   const work: Work = { parts, instanceId, entity, outgoing: { control: [], work: [] } };
   await drain(work, [...entity.queue, ...fresh]);
   instance.extra = JSON.stringify(entity);

@@ -1,6 +1,6 @@
 import { messageOf } from '../errors.js';
 import { endedAt, hasOpenTasks, unconsumedEvents } from './ending.js';
-import type { Instance } from './store.js';
+import type { Instance } from './instance.js';
 import {
   numberingOf,
   type PlanContext,

@@ -1,11 +1,10 @@
 import { append, type Episode, finish, makeEvent, notifyParent, send } from './episode.js';
+import type { Instance } from './instance.js';
+import { releaseRequest } from './plan.js';
+import { remember } from './recent.js';
 import { rewind } from './rewind.js';
-import type { Instance } from './store.js';
 import { endedTask, scheduledBy } from './tasks.js';
 import { type ControlMessage, EventType, type HistoryEvent, isFinished } from './types.js';
-
-/** Message ids an instance remembers, so that a repeated message has no second effect. */
-const MAX_RECENT = 256;
 
 /** False for the result of a task that is not open (any more). */
 function isWanted(episode: Episode, event: HistoryEvent): boolean {
@@ -142,8 +141,20 @@ function onControl(episode: Episode, event: HistoryEvent): boolean {
   }
 }
 
+/** A lock granted to an execution that is over is of no use and would be held for ever. */
+function giveBackLocks(episode: Episode, event: HistoryEvent, executionId: string): void {
+  const { deps, instance } = episode;
+  for (const target of event.locks ?? []) {
+    const request = releaseRequest({ instanceId: instance.instanceId, executionId, newId: deps.newId });
+    send(episode, target, { kind: 'entity', request });
+  }
+}
+
 function onEvent(episode: Episode, event: HistoryEvent, executionId: string | undefined): void {
   const { instance } = episode;
+  if (executionId !== undefined && (executionId !== instance.executionId || isFinished(instance.status))) {
+    giveBackLocks(episode, event, executionId);
+  }
   if (executionId !== undefined && executionId !== instance.executionId) return;
   if (isFinished(instance.status)) {
     // A rewind may still need what other tasks delivered after the failure.
@@ -156,14 +167,15 @@ function onEvent(episode: Episode, event: HistoryEvent, executionId: string | un
   else if (isWanted(episode, event)) episode.fresh.push(event);
 }
 
-/** Takes one message into the episode. A message that was handled before changes nothing. */
-export function accept(episode: Episode, message: ControlMessage): void {
-  const { instance } = episode;
-  if (instance.recent.includes(message.id)) return;
-  instance.recent.push(message.id);
-  if (instance.recent.length > MAX_RECENT) instance.recent.shift();
+/**
+ * Takes one message into the episode.
+ * @returns false for a message that was handled before: it changes nothing
+ */
+export function accept(episode: Episode, message: ControlMessage): boolean {
+  if (!remember(episode.instance.recent, message.id)) return false;
   const { body } = message;
   if (body.kind === 'start') onStart(episode, body);
   else if (body.kind === 'event') onEvent(episode, body.event, body.executionId);
   else if (body.kind === 'rewind') rewind(episode);
+  return true;
 }

@@ -4,13 +4,17 @@ import { BlobServiceClient, type ContainerClient, RestError } from '@azure/stora
 /** Longest text kept in a table property, in UTF-16 units; a property holds 64 KiB. */
 const MAX_INLINE_CHARS = 30_000;
 
-/** Most names of stored texts remembered. */
-const MAX_KNOWN = 1_000;
-
 /** A text in a table row: itself, or the name of the blob that holds it. */
 export interface PackedText {
   text?: string;
   blob?: string;
+}
+
+/** Who holds texts, and the blobs they are in at present. */
+interface TextOwner {
+  instanceId: string;
+  executionId: string;
+  blobs?: readonly string[];
 }
 
 /** Texts too long for a table property or a queue message, each in a blob of its own. */
@@ -18,8 +22,8 @@ export interface LargeTexts {
   prepare(): Promise<void>;
   /** Puts a text into a blob below the instance's folder when it is long. */
   pack(instanceId: string, text: string | undefined): Promise<PackedText>;
-  /** As `pack`, but one execution stores the same text only once: for texts written anew with each change. */
-  packOnce(owner: { instanceId: string; executionId: string }, text: string | undefined): Promise<PackedText>;
+  /** As `pack`, but a text that is among the owner's blobs is not stored again: for texts written with each change. */
+  packOnce(owner: TextOwner, text: string | undefined): Promise<PackedText>;
   unpack(packed: PackedText): Promise<string | undefined>;
   /** Stores a text in any case; returns the blob's name. */
   put(instanceId: string, text: string): Promise<string>;
@@ -42,7 +46,6 @@ export function createLargeTexts(storage: string, hubName: string, newId: () => 
   const container = BlobServiceClient.fromConnectionString(storage).getContainerClient(
     `${hubName.toLowerCase()}-largemessages`,
   );
-  const stored = new Set<string>();
   const upload = async (name: string, text: string) => {
     const body = Buffer.from(text);
     await container.getBlockBlobClient(name).upload(body, body.length);
@@ -64,12 +67,10 @@ export function createLargeTexts(storage: string, hubName: string, newId: () => 
       if (text === undefined) return {};
       return text.length <= MAX_INLINE_CHARS ? { text } : { blob: await put(instanceId, text) };
     },
-    async packOnce({ instanceId, executionId }, text) {
+    async packOnce({ instanceId, executionId, blobs = [] }, text) {
       if (text === undefined || text.length <= MAX_INLINE_CHARS) return { text };
       const name = `${folder(instanceId)}${executionId}-${createHash('sha256').update(text).digest('hex')}`;
-      if (!stored.has(name)) await upload(name, text);
-      stored.add(name);
-      if (stored.size > MAX_KNOWN) stored.clear();
+      if (!blobs.includes(name)) await upload(name, text);
       return { blob: name };
     },
     async unpack({ text, blob }) {

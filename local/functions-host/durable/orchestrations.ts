@@ -2,7 +2,7 @@ import { type Episode, type EpisodeDeps, type RunOutcome, runFresh } from './epi
 import { accept, newInstance } from './inbox.js';
 import type { HubParts } from './parts.js';
 import { runFunction } from './run-function.js';
-import type { Instance } from './store.js';
+import type { Instance } from './instance.js';
 import { type ControlMessage, type HistoryEvent, isFinished, type OrchestratorState } from './types.js';
 
 /** Mark before the state in the message of what a failed orchestrator throws. */
@@ -101,10 +101,9 @@ export async function runOrchestration(
     newGeneration: false,
     droppedEarlier: false,
   };
-  const known = instance.recent.join();
-  for (const message of messages) accept(episode, message);
+  const fresh = messages.filter((message) => accept(episode, message));
+  if (fresh.length === 0) return loaded;
   await runFresh(episode);
-  if (instance.etag && instance.recent.join() === known) return { instance, history: episode.history };
   if (!loaded || !isFinished(loaded.instance.status) || !isFinished(instance.status)) {
     instance.updatedAt = new Date(parts.clock.now()).toISOString();
   }

@@ -232,6 +232,7 @@ class Planner {
     const request = {
       kind: 'lock' as const,
       id: action.lockRequestId ?? this.context.newId(),
+      all: locks,
       rest,
       from: { instanceId: this.context.instanceId, executionId: this.context.executionId },
     };

@@ -1,4 +1,4 @@
-import type { Instance } from './store.js';
+import type { Instance } from './instance.js';
 import { EventType, type HistoryEvent } from './types.js';
 
 function parsed(text: string | undefined): unknown {

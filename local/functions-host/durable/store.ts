@@ -1,36 +1,12 @@
 import { odata, TableClient, type TableEntityResult, type TransactionAction } from '@azure/data-tables';
+import { fromKey, fromRow, type Instance, type Row, STATE_ROW, toKey, toRow } from './instance.js';
 import { hasStatus, type LargeTexts, type PackedText } from './large-texts.js';
-import type { HistoryEvent, Outgoing, Parent, RuntimeStatus } from './types.js';
+import type { HistoryEvent, Outgoing } from './types.js';
 
-/** Row of an instance that holds its state; the rows of its history and outbox stand beside it. */
-const STATE_ROW = '!';
 /** Most rows one transaction takes. */
 const MAX_TRANSACTION_ROWS = 100;
-
-/** State of one orchestration or entity. */
-export interface Instance {
-  readonly instanceId: string;
-  /** Guards each change; undefined = not stored yet. */
-  etag?: string;
-  name: string;
-  executionId: string;
-  /** Counts the executions under this id: restarts and `continueAsNew`. */
-  generation: number;
-  status: RuntimeStatus;
-  createdAt: string;
-  updatedAt: string;
-  /** History rows of this generation. */
-  rows: number;
-  parent?: Parent;
-  /** Ids of the last messages handled, so that a repeated one is known. */
-  recent: string[];
-  /** JSON texts. */
-  input?: string;
-  output?: string;
-  customStatus?: string;
-  /** JSON text: messages put off while suspended, or the state of an entity. */
-  extra?: string;
-}
+/** Reads of a state that changes meanwhile, so that its long texts are gone, before that is an error. */
+const MAX_READS = 5;
 
 /** A stored change: what is to be sent after it. */
 export interface OutboxRow {
@@ -76,72 +52,6 @@ export interface InstanceStore {
   page(filter: string, top: number, continuation?: string): Promise<InstancePage>;
 }
 
-type Row = Record<string, unknown>;
-
-/** A text that may be a table key; reversible. */
-export function toKey(instanceId: string): string {
-  return instanceId.replace(
-    /[/\\#?%^\p{Cc}]/gu,
-    (char) => `^${char.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  );
-}
-
-function fromKey(key: string): string {
-  return key.replace(/\^([0-9a-f]{2})/g, (_whole, code: string) =>
-    String.fromCharCode(Number.parseInt(code, 16)),
-  );
-}
-
-const LONG_FIELDS = ['input', 'output', 'customStatus', 'extra'] as const;
-
-async function toRow(texts: LargeTexts, instance: Instance): Promise<Row> {
-  const row: Row = {
-    partitionKey: toKey(instance.instanceId),
-    rowKey: STATE_ROW,
-    name: instance.name,
-    executionId: instance.executionId,
-    generation: instance.generation,
-    status: instance.status,
-    createdAt: instance.createdAt,
-    updatedAt: instance.updatedAt,
-    rows: instance.rows,
-    recent: JSON.stringify(instance.recent),
-  };
-  if (instance.parent) row['parent'] = JSON.stringify(instance.parent);
-  for (const field of LONG_FIELDS) {
-    const { text, blob } = await texts.packOnce(instance, instance[field]);
-    if (text !== undefined) row[field] = text;
-    if (blob !== undefined) row[`${field}Blob`] = blob;
-  }
-  return row;
-}
-
-async function fromRow(texts: LargeTexts, row: TableEntityResult<Row>): Promise<Instance> {
-  const text = (field: string) =>
-    texts.unpack({
-      text: row[field] as string | undefined,
-      blob: row[`${field}Blob`] as string | undefined,
-    });
-  const parent = row['parent'] as string | undefined;
-  return {
-    instanceId: fromKey(String(row['partitionKey'])),
-    etag: row.etag,
-    name: String(row['name']),
-    executionId: String(row['executionId']),
-    generation: Number(row['generation']),
-    status: row['status'] as RuntimeStatus,
-    createdAt: String(row['createdAt']),
-    updatedAt: String(row['updatedAt']),
-    rows: Number(row['rows']),
-    parent: parent ? (JSON.parse(parent) as Parent) : undefined,
-    recent: JSON.parse(String(row['recent'])) as string[],
-    input: await text('input'),
-    output: await text('output'),
-    customStatus: await text('customStatus'),
-    extra: await text('extra'),
-  };
-}
-
 const padded = (value: number) => String(value).padStart(8, '0');
 
 interface Context {
@@ -176,16 +86,52 @@ async function commit(context: Context, change: Change): Promise<OutboxRow | und
     outbox = { rowKey, instanceId, outgoing, blob: row.blob };
     actions.push(['create', row]);
   }
-  const state = (await toRow(context.texts, instance)) as { partitionKey: string; rowKey: string };
-  actions.push(instance.etag ? ['update', state, 'Replace', { etag: instance.etag }] : ['create', state]);
+  await writeState(context, instance, actions);
+  return outbox;
+}
+
+/** Writes the state with what belongs to it, then removes the long texts it held before and holds no more. */
+async function writeState(context: Context, instance: Instance, actions: TransactionAction[]): Promise<void> {
+  const { etag, instanceId, blobs: before = [] } = instance;
+  const { row, blobs } = await toRow(context.texts, instance);
+  actions.push(etag ? ['update', row, 'Replace', { etag }] : ['create', row]);
   try {
     const answer = await context.table.submitTransaction(actions);
     instance.etag = answer.getResponseForEntity(STATE_ROW)?.etag ?? (await etagOf(context, instanceId));
-    return outbox;
   } catch (error) {
     if (!hasStatus(error, 404, 409, 412)) throw error;
     throw new ConflictError(`instance "${instanceId}" was changed by someone else`, { cause: error });
   }
+  instance.blobs = blobs;
+  for (const blob of before) if (!blobs.includes(blob)) await context.texts.remove(blob);
+}
+
+/** A row as it was listed; read anew when its long texts went with a change. */
+async function read(context: Context, listed: TableEntityResult<Row>): Promise<Instance | undefined> {
+  let row: TableEntityResult<Row> | undefined = listed;
+  for (let reads = 1; row; reads += 1) {
+    try {
+      return await fromRow(context.texts, row);
+    } catch (error) {
+      if (reads >= MAX_READS || !hasStatus(error, 404)) throw error;
+      row = await stateRow(context, fromKey(String(row.partitionKey)));
+    }
+  }
+  return undefined;
+}
+
+async function stateRow(context: Context, instanceId: string): Promise<TableEntityResult<Row> | undefined> {
+  try {
+    return await context.table.getEntity<Row>(toKey(instanceId), STATE_ROW);
+  } catch (error) {
+    if (hasStatus(error, 404)) return undefined;
+    throw error;
+  }
+}
+
+async function load(context: Context, instanceId: string): Promise<Instance | undefined> {
+  const row = await stateRow(context, instanceId);
+  return row && read(context, row);
 }
 
 async function etagOf(context: Context, instanceId: string): Promise<string> {
@@ -273,8 +219,8 @@ async function page(
     .listEntities<Row>({ queryOptions: { filter: whole } })
     .byPage({ maxPageSize: top, continuationToken });
   for await (const rows of pages) {
-    const instances = await Promise.all(rows.map((row) => fromRow(context.texts, row)));
-    return { instances, continuation: rows.continuationToken };
+    const found = await Promise.all(rows.map((row) => read(context, row)));
+    return { instances: found.flatMap((one) => one ?? []), continuation: rows.continuationToken };
   }
   return { instances: [] };
 }
@@ -292,14 +238,7 @@ export function createInstanceStore(options: {
   const context: Context = { table, texts: options.texts, newId: options.newId };
   return {
     prepare: () => table.createTable(),
-    async load(instanceId) {
-      try {
-        return await fromRow(options.texts, await table.getEntity<Row>(toKey(instanceId), STATE_ROW));
-      } catch (error) {
-        if (hasStatus(error, 404)) return undefined;
-        throw error;
-      }
-    },
+    load: (instanceId) => load(context, instanceId),
     history: (instance) => history(context, instance),
     commit: (change) => commit(context, change),
     async sent(row) {

@@ -137,9 +137,10 @@ export interface HistoryEvent {
   internal?: true;
   /** On the timer of an action: the action's place in the list, and inside its groups. */
   path?: number[];
-  /** On OrchestratorCompleted: actions seen and task ids used so far, and the entities locked. */
+  /** On OrchestratorCompleted: actions seen and task ids used so far. */
   seen?: number;
   nextId?: number;
+  /** On OrchestratorCompleted and on the grant of a lock: the entities locked. */
   locks?: string[];
   /** On the OrchestratorCompleted of the run in which the function ended. */
   ended?: true;
@@ -163,7 +164,8 @@ export interface EntityRequest {
   input?: string;
   /** Orchestration that waits for the answer, or that holds the lock. */
   from?: { instanceId: string; executionId: string };
-  /** Lock only: entities still to lock after this one. */
+  /** Lock only: all entities to lock, and those still to lock after this one. */
+  all?: string[];
   rest?: string[];
 }
 

@@ -3,9 +3,9 @@ import { describe, test } from 'node:test';
 import { toFilter } from '../../../../local/functions-host/durable/client.js';
 import { readDurableConfig } from '../../../../local/functions-host/durable/config.js';
 import { partitionOf } from '../../../../local/functions-host/durable/hub.js';
+import { toKey } from '../../../../local/functions-host/durable/instance.js';
 import { fairShare, livingHosts } from '../../../../local/functions-host/durable/leases.js';
 import { readFailureDetails } from '../../../../local/functions-host/durable/run-function.js';
-import { toKey } from '../../../../local/functions-host/durable/store.js';
 
 describe('task hub', () => {
   test('each partition belongs to exactly one living host', () => {
