@@ -2,6 +2,7 @@ import { entityStateOf } from './entities.js';
 import { makeEvent } from './episode.js';
 import { newInstance } from './inbox.js';
 import { type Instance, toKey } from './instance.js';
+import { hasStatus } from './large-texts.js';
 import type { HubParts } from './parts.js';
 import { entityInstanceId } from './plan.js';
 import { ConflictError, type InstancePage } from './store.js';
@@ -10,6 +11,8 @@ import { type ControlBody, EventType, type HistoryEvent, isFinished, type Runtim
 /** Most instances removed by one purge. */
 const MAX_PURGED = 10_000;
 const PURGE_PAGE = 100;
+/** Most reads of a history that a new generation replaces meanwhile. */
+const MAX_READS = 5;
 /** Most attempts to write a new instance while someone else changes the one it replaces. */
 const MAX_PLACINGS = 5;
 
@@ -26,7 +29,8 @@ export interface DurableClient {
     version?: string;
   }): Promise<{ id: string } | { refused: 'exists' | 'unknown' | 'badId' }>;
   get(instanceId: string): Promise<Instance | undefined>;
-  history(instance: Instance): Promise<HistoryEvent[]>;
+  /** An instance and the history of its present generation. */
+  withHistory(instanceId: string): Promise<{ instance: Instance; history: HistoryEvent[] } | undefined>;
   query(query: InstanceQuery): Promise<InstancePage>;
   /** Sends an event to an instance that has not ended. */
   raise(instanceId: string, name: string, input: string | undefined): Promise<SendResult>;
@@ -152,6 +156,21 @@ async function sendEvent(
   return 'sent';
 }
 
+async function withHistory(parts: HubParts, instanceId: string) {
+  for (let reads = 1; ; reads += 1) {
+    const instance = await parts.store.load(instanceId);
+    if (!instance) return undefined;
+    const history = await parts.store.history(instance).catch((error: unknown) => {
+      // Its long texts went with the generation.
+      if (reads < MAX_READS && hasStatus(error, 404)) return undefined;
+      throw error;
+    });
+    const now = await parts.store.load(instanceId);
+    const isWhole = history && now?.generation === instance.generation;
+    if (isWhole || reads >= MAX_READS) return { instance, history: history ?? [] };
+  }
+}
+
 const CONTROL_EVENTS = {
   terminate: EventType.ExecutionTerminated,
   suspend: EventType.ExecutionSuspended,
@@ -184,7 +203,7 @@ export function createDurableClient(parts: HubParts): DurableClient {
   return {
     start: (request) => start(parts, request),
     get: (instanceId) => parts.store.load(instanceId),
-    history: (instance) => parts.store.history(instance),
+    withHistory: (instanceId) => withHistory(parts, instanceId),
     query: (query) => parts.store.page(toFilter(query), query.top ?? DEFAULT_TOP, query.continuation),
     raise: (instanceId, name, input) =>
       sendEvent(parts, instanceId, EventType.EventRaised, { Name: name, Input: input }),

@@ -1,44 +1,10 @@
-import { readBody } from '../http/buffered.js';
 import { type HttpCall, type PathHandler, sendJson, sendStatus } from '../http/server.js';
-import type { DurableClient, InstanceQuery, SendResult } from './client.js';
-import { type HubAddress, managementUrls } from './links.js';
-import { toHistory, toStatus } from './status.js';
+import type { SendResult } from './client.js';
+import { entities } from './http-entities.js';
+import { CONTINUATION_HEADER, type DurableApi, flag, jsonBody, readQuery, refuse } from './http-parts.js';
+import { managementUrls } from './links.js';
+import { toExport, toHistory, toStatus } from './status.js';
 import { isFinished } from './types.js';
-
-/** Largest body of a call, in bytes. */
-const MAX_BODY_BYTES = 100 * 1024 * 1024;
-/** Most instances on one page. */
-const MAX_TOP = 1_000;
-const CONTINUATION_HEADER = 'x-ms-continuation-token';
-
-export interface DurableApi {
-  client: DurableClient;
-  address(): HubAddress;
-  sleep(ms: number): Promise<void>;
-  now(): number;
-}
-
-function refuse(call: HttpCall, status: number, message: string): void {
-  sendJson(call.response, status, { Message: message });
-}
-
-/** JSON text of a body; undefined when it is empty. Answers itself and returns false when the body is no JSON. */
-async function jsonBody(call: HttpCall): Promise<string | undefined | false> {
-  const body = await readBody(call.request, MAX_BODY_BYTES);
-  if (!body) {
-    sendStatus(call.response, 413);
-    return false;
-  }
-  const text = body.toString('utf8');
-  if (text.trim() === '') return undefined;
-  try {
-    JSON.parse(text);
-    return text;
-  } catch {
-    refuse(call, 400, 'the body must be JSON');
-    return false;
-  }
-}
 
 function respondAccepted(api: DurableApi, call: HttpCall, id: string): void {
   const links = managementUrls(api.address(), id);
@@ -89,18 +55,13 @@ async function orchestrators(api: DurableApi, path: readonly string[], call: Htt
   refuse(call, 409, `An instance with ID '${instanceId}' exists and has not ended.`);
 }
 
-function flag(call: HttpCall, name: string, fallback: boolean): boolean {
-  const value = call.url.searchParams.get(name);
-  return value === null ? fallback : /^(true|1)$/i.test(value);
-}
-
 async function showInstance(api: DurableApi, id: string, call: HttpCall): Promise<void> {
   const instance = await api.client.get(id);
   if (!instance) return refuse(call, 404, `No instance with ID '${id}' found.`);
   const status: Record<string, unknown> = toStatus(instance, flag(call, 'showInput', true));
   if (flag(call, 'showHistory', false)) {
     const show = { output: flag(call, 'showHistoryOutput', false), input: flag(call, 'showInput', false) };
-    const history = toHistory(await api.client.history(instance), show);
+    const history = toHistory((await api.client.withHistory(id))?.history ?? [], show);
     // The client library reads `history`, callers of the web API `historyEvents`.
     status['historyEvents'] = history;
     status['history'] = history;
@@ -114,28 +75,11 @@ async function showInstance(api: DurableApi, id: string, call: HttpCall): Promis
   sendJson(call.response, failed ? 500 : 200, status);
 }
 
-/** Reads a filter; undefined when a time is no time. */
-function readQuery(call: HttpCall): InstanceQuery | undefined {
-  const { searchParams } = call.url;
-  const times: Record<string, string | undefined> = {};
-  for (const name of ['createdTimeFrom', 'createdTimeTo', 'lastUpdatedTimeFrom', 'lastUpdatedTimeTo']) {
-    const value = searchParams.get(name);
-    if (!value) continue;
-    if (Number.isNaN(Date.parse(value))) return undefined;
-    times[name] = new Date(value).toISOString();
-  }
-  const top = Number(searchParams.get('top') ?? 100);
-  const statuses = (searchParams.get('runtimeStatus') ?? '').split(',').map((one) => one.trim());
-  return {
-    statuses: statuses.filter((one) => one !== ''),
-    createdFrom: times['createdTimeFrom'],
-    createdTo: times['createdTimeTo'],
-    lastUpdatedFrom: times['lastUpdatedTimeFrom'],
-    lastUpdatedTo: times['lastUpdatedTimeTo'],
-    prefix: searchParams.get('instanceIdPrefix') ?? undefined,
-    top: Number.isInteger(top) && top > 0 ? Math.min(top, MAX_TOP) : 100,
-    continuation: call.request.headers[CONTINUATION_HEADER] as string | undefined,
-  };
+/** The whole history, with what a replay needs. An address of this host only: Azure has none like it. */
+async function exportHistory(api: DurableApi, id: string, call: HttpCall): Promise<void> {
+  const found = await api.client.withHistory(id);
+  if (!found) return refuse(call, 404, `No instance with ID '${id}' found.`);
+  sendJson(call.response, 200, toExport(found.instance, found.history));
 }
 
 async function listInstances(api: DurableApi, call: HttpCall): Promise<void> {
@@ -204,52 +148,14 @@ async function restart(api: DurableApi, id: string, call: HttpCall): Promise<voi
 }
 
 async function instances(api: DurableApi, path: readonly string[], call: HttpCall): Promise<void> {
-  const [id, ...rest] = path;
-  if (rest.length > 0) return operate(api, path, call);
+  const [id = '', ...rest] = path;
   const { method } = call.request;
+  if (method === 'GET' && rest.join('/') === 'history') return exportHistory(api, id, call);
+  if (rest.length > 0) return operate(api, path, call);
   if (method === 'DELETE') return purge(api, id || undefined, call);
   if (method !== 'GET') return sendStatus(call.response, 405);
   if (id) return showInstance(api, id, call);
   return listInstances(api, call);
-}
-
-async function listEntities(api: DurableApi, name: string | undefined, call: HttpCall): Promise<void> {
-  const query = readQuery(call);
-  if (!query) return refuse(call, 400, 'times must be ISO dates');
-  const prefix = name === undefined ? undefined : `@${name.toLowerCase()}@`;
-  const page = await api.client.query({ ...query, statuses: [], entities: true, prefix });
-  if (page.continuation) call.response.setHeader(CONTINUATION_HEADER, page.continuation);
-  sendJson(
-    call.response,
-    200,
-    page.instances.map(({ instanceId, updatedAt }) => {
-      const at = instanceId.indexOf('@', 1);
-      return {
-        entityId: { name: instanceId.slice(1, at), key: instanceId.slice(at + 1) },
-        lastOperationTime: updatedAt,
-      };
-    }),
-  );
-}
-
-async function entities(api: DurableApi, path: readonly string[], call: HttpCall): Promise<void> {
-  const [name, key, ...rest] = path;
-  const { method } = call.request;
-  if (rest.length > 0) return sendStatus(call.response, 404);
-  if (name === undefined || key === undefined) {
-    if (method !== 'GET') return sendStatus(call.response, 405);
-    return listEntities(api, name, call);
-  }
-  if (method === 'GET') {
-    const state = await api.client.entityState({ name, key });
-    if (state === undefined) return sendStatus(call.response, 404);
-    return sendJson(call.response, 200, JSON.parse(state));
-  }
-  if (method !== 'POST') return sendStatus(call.response, 405);
-  const input = await jsonBody(call);
-  if (input === false) return;
-  await api.client.signal({ name, key }, call.url.searchParams.get('op') ?? '', input);
-  sendStatus(call.response, 202);
 }
 
 /** Parts of a path below the API's prefix; undefined for another path. */

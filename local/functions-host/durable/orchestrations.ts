@@ -1,36 +1,15 @@
 import { type Episode, type EpisodeDeps, type RunOutcome, runFresh } from './episode.js';
 import { accept, newInstance } from './inbox.js';
+import type { Instance } from './instance.js';
+import { orchestratorInput, stateOfError, stateOfResult } from './orchestrator-call.js';
 import type { HubParts } from './parts.js';
 import { runFunction } from './run-function.js';
-import type { Instance } from './instance.js';
-import { type ControlMessage, type HistoryEvent, isFinished, type OrchestratorState } from './types.js';
-
-/** Mark before the state in the message of what a failed orchestrator throws. */
-const STATE_MARK = '$OutOfProcData$:';
-/** Newest version of the orchestrator protocol spoken here: compound actions, HTTP polling, entity locks. */
-const SCHEMA_VERSION = 3;
-/** Durable timers of any length are one timer here. */
-const NO_LIMIT_TIMER = '36500.00:00:00';
+import { type ControlMessage, type HistoryEvent, isFinished } from './types.js';
 
 /** An instance as it was last read or written, with its history. */
 export interface Loaded {
   instance: Instance;
   history: HistoryEvent[];
-}
-
-function orchestratorInput(parts: HubParts, instance: Instance, history: readonly HistoryEvent[]): string {
-  return JSON.stringify({
-    history,
-    input: instance.input === undefined ? undefined : JSON.parse(instance.input),
-    instanceId: instance.instanceId,
-    isReplaying: history.some((event) => event.IsPlayed),
-    parentInstanceId: instance.parent?.instanceId,
-    upperSchemaVersion: SCHEMA_VERSION,
-    upperSchemaVersionNew: SCHEMA_VERSION,
-    longRunningTimerIntervalDuration: NO_LIMIT_TIMER,
-    maximumShortTimerDuration: NO_LIMIT_TIMER,
-    defaultHttpAsyncRequestSleepTimeMillseconds: parts.config.httpPollMs,
-  });
 }
 
 async function runOrchestrator(
@@ -41,19 +20,19 @@ async function runOrchestrator(
   const { name, instanceId } = instance;
   const fn = parts.functions.find('orchestrator', name);
   if (!fn) return { error: `there is no orchestrator function named "${name}" in the app` };
-  const json = orchestratorInput(parts, instance, history);
+  const json = JSON.stringify(
+    orchestratorInput(
+      {
+        instanceId,
+        input: instance.input,
+        parentInstanceId: instance.parent?.instanceId,
+        httpPollMs: parts.config.httpPollMs,
+      },
+      history,
+    ),
+  );
   const done = await runFunction(parts, fn, { json, reason: `orchestration ${instanceId}`, instanceId });
-  if (done.error === undefined) {
-    const state = done.value as OrchestratorState | undefined;
-    if (Array.isArray(state?.actions)) return { state };
-    return { error: 'it returned no orchestrator state; register it with df.app.orchestration' };
-  }
-  const { message } = done.error;
-  const at = message.indexOf(STATE_MARK);
-  if (at < 0) return { error: message };
-  const state = JSON.parse(message.slice(at + STATE_MARK.length)) as OrchestratorState;
-  // The library leaves the text out when something else than an error was thrown, or one without a text.
-  return { state: { ...state, error: state.error ?? 'it threw something that has no message' } };
+  return done.error === undefined ? stateOfResult(done.value) : stateOfError(done.error.message);
 }
 
 function episodeDeps(parts: HubParts): EpisodeDeps {

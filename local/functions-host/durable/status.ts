@@ -24,6 +24,19 @@ export function toStatus(instance: Instance, showInput: boolean) {
   };
 }
 
+/** An instance with every event of its present generation, as this host keeps them. */
+export function toExport(instance: Instance, history: readonly HistoryEvent[]) {
+  return {
+    name: instance.name,
+    instanceId: instance.instanceId,
+    parentInstanceId: instance.parent?.instanceId ?? null,
+    runtimeStatus: instance.status,
+    generation: instance.generation,
+    input: parsed(instance.input),
+    history,
+  };
+}
+
 const NAMES = Object.fromEntries(Object.entries(EventType).map(([name, type]) => [type, name]));
 
 const HIDDEN: readonly number[] = [
