@@ -175,9 +175,16 @@ function compare(episode: ReplayedEpisode, state: OrchestratorState): string | u
 /** Notes what a run led to, so that the next one is planned upon it. */
 function note(replaying: Replaying, recorded: Recorded, step: Step, state: OrchestratorState): void {
   const { start, given, begun, completed } = recorded;
-  const { seen, nextId, locks } = step;
+  const { seen, nextId, locks, sent } = step;
   const isEnd = endOf(state) !== 'Running' && endedAt(replaying.shadow) === undefined;
-  const end = { ...(completed ?? start), EventType: EventType.OrchestratorCompleted, seen, nextId, locks };
+  const end = {
+    ...(completed ?? start),
+    EventType: EventType.OrchestratorCompleted,
+    seen,
+    nextId,
+    locks,
+    sent,
+  };
   replaying.shadow.push(start, ...given, ...step.events, { ...end, ...(isEnd ? { ended: true } : {}) });
   replaying.seen.push(start, ...given, ...begun, ...(completed ? [completed] : []));
 }

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import type { OrchestrationHandler } from 'durable-functions';
+import type { EntityHandler, OrchestrationHandler } from 'durable-functions';
 import type { RunOutcome } from '../../local/functions-host/durable/episode.js';
 import {
   type OrchestratorCall,
@@ -9,15 +9,18 @@ import {
 } from '../../local/functions-host/durable/orchestrator-call.js';
 import type { HistoryEvent } from '../../local/functions-host/durable/types.js';
 
-/** The library's own wrapper, which `df.app.orchestration` registers; its main module does not export it. */
+/** The library's own wrappers, which `df.app` registers; its main module does not export them. */
 interface TestingUtils {
+  createEntityFunction(
+    handler: EntityHandler<unknown>,
+  ): (trigger: unknown, context: object) => Promise<unknown>;
+  DummyEntityContext: new (name?: string, id?: string, log?: () => void) => object;
   createOrchestrator(handler: OrchestrationHandler): (trigger: unknown, context: object) => Promise<unknown>;
   DummyOrchestrationContext: new (name?: string, id?: string, log?: () => void) => object;
 }
 
-const { createOrchestrator, DummyOrchestrationContext } = createRequire(import.meta.url)(
-  'durable-functions/lib/src/util/testingUtils.js',
-) as TestingUtils;
+const { createOrchestrator, createEntityFunction, DummyEntityContext, DummyOrchestrationContext } =
+  createRequire(import.meta.url)('durable-functions/lib/src/util/testingUtils.js') as TestingUtils;
 
 /**
  * Calls an orchestrator function as a worker does, with the real library. What the function logs goes nowhere.
@@ -29,6 +32,12 @@ export async function callOrchestrator(handler: OrchestrationHandler, trigger: u
   const own = JSON.parse(JSON.stringify(trigger)) as unknown;
   const context = new DummyOrchestrationContext('orchestrator', 'replay', () => undefined);
   return JSON.parse(JSON.stringify(await createOrchestrator(handler)(own, context)));
+}
+
+/** Calls an entity function with a batch of operations, as a worker does. */
+export async function callEntity(handler: EntityHandler<unknown>, trigger: unknown): Promise<unknown> {
+  const context = new DummyEntityContext('entity', 'test', () => undefined);
+  return JSON.parse(JSON.stringify(await createEntityFunction(handler)(trigger, context)));
 }
 
 /** Runs an orchestrator function once over a history, with the data a host gives it. */

@@ -1,6 +1,7 @@
 import { makeEvent } from './episode.js';
 import type { Instance } from './instance.js';
 import type { Loaded } from './orchestrations.js';
+import { type Heard, inOrder } from './ordering.js';
 import type { HubParts } from './parts.js';
 import { entityInstanceId } from './plan.js';
 import { remember } from './recent.js';
@@ -22,6 +23,7 @@ export interface EntityState {
   lockedBy?: string;
   /** Requests that wait for the lock to be given back. */
   queue: EntityRequest[];
+  heard?: Heard;
 }
 
 interface BatchResult {
@@ -69,7 +71,9 @@ function answer(work: Work, request: EntityRequest, payload: Record<string, unkn
 function lock(work: Work, request: EntityRequest): void {
   work.entity.lockedBy = request.from?.instanceId;
   const [next, ...rest] = request.rest ?? [];
-  if (next) send(work, next, { kind: 'entity', request: { ...request, rest } });
+  // The orchestration did not send this one, so it has no place among those it sent.
+  const onward = { ...request, rest, sentMs: undefined, prevMs: undefined };
+  if (next) send(work, next, { kind: 'entity', request: onward });
   else answer(work, request, { result: null });
 }
 
@@ -191,7 +195,8 @@ export async function runEntity(
   }
   if (fresh.length === 0 && instance.etag) return { instance, history: [] };
   const work: Work = { parts, instanceId, entity, outgoing: { control: [], work: [] } };
-  await drain(work, [...entity.queue, ...fresh]);
+  entity.heard ??= { lastMs: {}, latestMs: 0, early: [] };
+  await drain(work, [...entity.queue, ...inOrder(entity.heard, fresh)]);
   instance.extra = JSON.stringify(entity);
   instance.updatedAt = now;
   await parts.flush(await parts.store.commit({ instance, outgoing: work.outgoing }));

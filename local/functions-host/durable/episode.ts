@@ -1,6 +1,7 @@
 import { messageOf } from '../errors.js';
 import { endedAt, hasOpenTasks, unconsumedEvents } from './ending.js';
 import type { Instance } from './instance.js';
+import { stamp } from './ordering.js';
 import {
   numberingOf,
   type PlanContext,
@@ -106,9 +107,11 @@ export function notifyParent(episode: Episode, outcome: Partial<HistoryEvent> & 
 
 function releaseLocks(episode: Episode): void {
   const { instanceId, executionId } = episode.instance;
-  for (const target of numberingOf(episode.history).locks) {
+  const { locks, sent } = numberingOf(episode.history);
+  for (const target of locks) {
     const request = releaseRequest({ instanceId, executionId, newId: episode.deps.newId });
-    send(episode, target, { kind: 'entity', request });
+    const place = stamp(sent, target, episode.deps.now()).stamp;
+    send(episode, target, { kind: 'entity', request: { ...request, ...place } });
   }
 }
 
@@ -279,9 +282,9 @@ async function runSegment(episode: Episode, segment: HistoryEvent[]): Promise<vo
   }
   const step = plan(episode, nowMs, { segment: taken, actions });
   if ('error' in step) return fail(episode, step.error);
-  const { seen, nextId, locks } = step;
+  const { seen, nextId, locks, sent } = step;
   const isEnd = hasEnded(state) && endedAt(episode.history) === undefined;
-  const marks = { seen, nextId, locks, ...(isEnd ? { ended: true as const } : {}) };
+  const marks = { seen, nextId, locks, sent, ...(isEnd ? { ended: true as const } : {}) };
   append(episode, ...step.events, makeEvent(nowMs, EventType.OrchestratorCompleted, marks));
   episode.outgoing.control.push(...step.outgoing.control);
   episode.outgoing.work.push(...step.outgoing.work);

@@ -1,9 +1,11 @@
+import { type SentTimes, stamp } from './ordering.js';
 import { isFailure, scheduledBy } from './tasks.js';
 import {
   type Action,
   ActionType,
   type ControlBody,
   type DurableHttpCall,
+  type EntityRequest,
   EventType,
   type HistoryEvent,
   type Outgoing,
@@ -17,6 +19,7 @@ export interface Numbering {
   nextId: number;
   /** Entities the orchestration holds locked. */
   locks: string[];
+  sent: SentTimes;
 }
 
 /** What one run of an orchestrator leads to. */
@@ -44,7 +47,8 @@ export function entityInstanceId(entity: { name: string; key: string }): string 
 /** Task numbering after the last run in a history. */
 export function numberingOf(history: readonly HistoryEvent[]): Numbering {
   const last = history.findLast((event) => event.EventType === EventType.OrchestratorCompleted);
-  return { seen: last?.seen ?? 0, nextId: last?.nextId ?? 0, locks: last?.locks ?? [] };
+  const { seen = 0, nextId = 0, locks = [], sent = {} } = last ?? {};
+  return { seen, nextId, locks, sent };
 }
 
 /** JSON text of an input that the library has made JSON already when it was a string. */
@@ -211,46 +215,40 @@ class Planner {
     else this.child(id, action, retry);
   }
 
+  /** Sends a request to an entity and notes it under the next number. */
+  request(target: string, name: string, request: Omit<EntityRequest, 'from'>): void {
+    const { instanceId, executionId, nowMs } = this.context;
+    const next = stamp(this.step.sent, target, nowMs);
+    this.step.sent = next.sent;
+    const whole = { ...request, from: { instanceId, executionId }, ...next.stamp };
+    this.add(EventType.EventSent, this.takeId(), {
+      InstanceId: target,
+      Name: name,
+      Input: JSON.stringify(whole),
+    });
+    this.send(target, { kind: 'entity', request: whole });
+  }
+
   entity(action: Action, kind: 'call' | 'signal'): void {
-    const id = this.takeId();
-    const request = {
+    const { operation, input, instanceId = '' } = action;
+    this.request(instanceId, 'op', {
       kind,
       id: this.context.newId(),
-      operation: action.operation,
-      input: JSON.stringify(action.input),
-      from: { instanceId: this.context.instanceId, executionId: this.context.executionId },
-    };
-    const target = action.instanceId ?? '';
-    this.add(EventType.EventSent, id, { InstanceId: target, Name: 'op', Input: JSON.stringify(request) });
-    this.send(target, { kind: 'entity', request });
+      operation,
+      input: JSON.stringify(input),
+    });
   }
 
   lock(action: Action): void {
-    const id = this.takeId();
-    const locks = (action.lockSet ?? []).map(entityInstanceId);
-    const [first = '', ...rest] = locks;
-    const request = {
-      kind: 'lock' as const,
-      id: action.lockRequestId ?? this.context.newId(),
-      all: locks,
-      rest,
-      from: { instanceId: this.context.instanceId, executionId: this.context.executionId },
-    };
-    this.step.locks = locks;
-    this.add(EventType.EventSent, id, { InstanceId: first, Name: 'op', Input: JSON.stringify(request) });
-    this.send(first, { kind: 'entity', request });
+    const all = (action.lockSet ?? []).map(entityInstanceId);
+    const [first = '', ...rest] = all;
+    this.step.locks = all;
+    this.request(first, 'op', { kind: 'lock', id: action.lockRequestId ?? this.context.newId(), all, rest });
   }
 
   release(): void {
     for (const target of this.step.locks) {
-      const id = this.takeId();
-      const request = releaseRequest(this.context);
-      this.add(EventType.EventSent, id, {
-        InstanceId: target,
-        Name: 'release',
-        Input: JSON.stringify(request),
-      });
-      this.send(target, { kind: 'entity', request });
+      this.request(target, 'release', { kind: 'release', id: this.context.newId() });
     }
     this.step.locks = [];
   }

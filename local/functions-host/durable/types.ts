@@ -142,6 +142,8 @@ export interface HistoryEvent {
   nextId?: number;
   /** On OrchestratorCompleted and on the grant of a lock: the entities locked. */
   locks?: string[];
+  /** On OrchestratorCompleted: when the last message went to each entity. */
+  sent?: Readonly<Record<string, number>>;
   /** On the OrchestratorCompleted of the run in which the function ended. */
   ended?: true;
 }
@@ -164,6 +166,9 @@ export interface EntityRequest {
   input?: string;
   /** Orchestration that waits for the answer, or that holds the lock. */
   from?: { instanceId: string; executionId: string };
+  /** Place among the messages of this sender to this entity: when it was sent, and when the one before was. */
+  sentMs?: number;
+  prevMs?: number;
   /** Lock only: all entities to lock, and those still to lock after this one. */
   all?: string[];
   rest?: string[];

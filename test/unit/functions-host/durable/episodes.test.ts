@@ -143,7 +143,7 @@ describe('episodes', () => {
           assert.deepEqual(sorted(hub.output('i')), sent);
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 
@@ -159,7 +159,7 @@ describe('episodes', () => {
           assert.deepEqual(sorted(hub.output('i')), sent);
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 20 },
     );
   });
 
@@ -183,7 +183,7 @@ describe('episodes', () => {
         const [first, second, last] = hub.output('fan') as [unknown[], unknown[], unknown[]];
         assert.deepEqual([first[1], first[3], second, last[0]], [1, 3, [{ value: 0 }, { value: 1 }], 'last']);
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 

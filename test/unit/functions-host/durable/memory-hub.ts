@@ -1,4 +1,4 @@
-import type { OrchestrationHandler } from 'durable-functions';
+import type { EntityHandler, OrchestrationHandler } from 'durable-functions';
 import { createDurableClient, type DurableClient } from '../../../../local/functions-host/durable/client.js';
 import { readDurableConfig } from '../../../../local/functions-host/durable/config.js';
 import { runEntity } from '../../../../local/functions-host/durable/entities.js';
@@ -14,7 +14,7 @@ import {
   type HistoryEvent,
   type WorkItem,
 } from '../../../../local/functions-host/durable/types.js';
-import { callOrchestrator } from '../../../helpers/orchestrator-runner.js';
+import { callEntity, callOrchestrator } from '../../../helpers/orchestrator-runner.js';
 
 /** Steps after which a hub that does not come to rest is called stuck. */
 const MAX_STEPS = 50_000;
@@ -23,6 +23,8 @@ export interface MemoryApp {
   orchestrators: Record<string, OrchestrationHandler>;
   /** Activities; what they throw is their failure. */
   activities?: Record<string, (input: never) => unknown>;
+  /** Entities, by names in lower case. */
+  entities?: Record<string, EntityHandler<unknown>>;
 }
 
 /** A task hub in memory: the real backend over stores and queues that lose and repeat whatever a crash can. */
@@ -42,7 +44,7 @@ export interface MemoryHub {
 class Crash extends Error {}
 
 /** Mulberry32: a small generator of chance that can be seeded. */
-export function chance(seed: number): () => number {
+function chance(seed: number): () => number {
   let state = seed | 0;
   return () => {
     state = (state + 0x6d2b79f5) | 0;
@@ -135,15 +137,15 @@ class Hub implements MemoryHub {
   }
 
   makeParts(): HubParts {
-    const named = (name: string) => ({ name });
     const parts = {
       config: readDurableConfig({}),
       clock: { now: () => this.nowMs, newId: () => this.newId(), sleep: async () => undefined },
       log: { write: () => undefined },
       invoker: {
-        invoke: async (fn: { name: string }, data: { input: { json: string } }) => this.invoke(fn.name, data),
+        invoke: async (fn: { kind: string; name: string }, data: { input: { json: string } }) =>
+          this.invoke(fn, JSON.parse(data.input.json)),
       },
-      functions: { find: (_kind: string, name: string) => named(name) },
+      functions: { find: (kind: string, name: string) => ({ kind, name }) },
       store: this.makeStore(),
       sending: new Set<string>(),
       sendControl: async (message: ControlMessage) => void this.control.push(structuredClone(message)),
@@ -153,11 +155,14 @@ class Hub implements MemoryHub {
     return parts as unknown as HubParts;
   }
 
-  async invoke(name: string, data: { input: { json: string } }) {
-    const handler = this.app.orchestrators[name];
-    if (!handler) return { ok: false, reason: 'failed', error: { message: `no function ${name}` } };
+  async invoke({ kind, name }: { kind: string; name: string }, trigger: unknown) {
+    const orchestrator = this.app.orchestrators[name];
+    const entity = kind === 'entity' ? this.app.entities?.[name] : undefined;
     try {
-      const value = await callOrchestrator(handler, JSON.parse(data.input.json));
+      let value: unknown;
+      if (entity) value = await callEntity(entity, trigger);
+      else if (orchestrator) value = await callOrchestrator(orchestrator, trigger);
+      else throw new Error(`there is no ${kind} ${name}`);
       return { ok: true, returnValue: { json: JSON.stringify(value) } };
     } catch (error) {
       return { ok: false, reason: 'failed', error: { message: (error as Error).message } };

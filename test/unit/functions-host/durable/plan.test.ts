@@ -37,8 +37,8 @@ const failed = (id: number) =>
 /** History after one planned step. */
 function advance(history: HistoryEvent[], fresh: HistoryEvent[], actions: Action[]) {
   const step = planStep(context, [...history, ...fresh], fresh, actions);
-  const { seen, nextId, locks } = step;
-  const end = makeEvent(NOW, EventType.OrchestratorCompleted, { seen, nextId, locks });
+  const { seen, nextId, locks, sent } = step;
+  const end = makeEvent(NOW, EventType.OrchestratorCompleted, { seen, nextId, locks, sent });
   return { step, history: [...history, ...fresh, ...step.events, end] };
 }
 
@@ -144,7 +144,8 @@ describe('plan', () => {
       two.step.outgoing.control.map(({ to }) => to),
       ['@c@1', '@c@2'],
     );
-    assert.deepEqual(numberingOf(two.history), { seen: 2, nextId: 3, locks: [] });
+    const { seen, nextId, locks } = numberingOf(two.history);
+    assert.deepEqual({ seen, nextId, locks }, { seen: 2, nextId: 3, locks: [] });
   });
 
   test('an unknown action is refused by its number', () => {
