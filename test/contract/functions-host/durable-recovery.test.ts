@@ -6,16 +6,16 @@ import { createLargeTexts } from '../../../local/functions-host/durable/large-te
 import { ConflictError, createInstanceStore } from '../../../local/functions-host/durable/store.js';
 import { eventually } from './app-host.js';
 import { DURABLE_APP } from './durable-app.js';
-import { type DurableWorld, durableWorld, manage, start, statusOf, untilStatus } from './durable-world.js';
+import {
+  type DurableWorld,
+  durableWorld,
+  manage,
+  QUICK,
+  start,
+  statusOf,
+  untilStatus,
+} from './durable-world.js';
 import { lines } from './recorder.js';
-
-const QUICK = {
-  storageProvider: {
-    controlQueueVisibilityTimeout: '00:00:02',
-    workItemQueueVisibilityTimeout: '00:00:02',
-    maxQueuePollingInterval: '00:00:00.2',
-  },
-};
 
 describe('durable recovery', () => {
   let world: DurableWorld;

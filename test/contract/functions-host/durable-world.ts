@@ -17,34 +17,53 @@ export interface Status {
 export interface DurableWorld {
   storage: Azurite;
   folder: string;
-  startHost(): Promise<RunningHost>;
+  /** Starts a host, on any free port or on this one. */
+  startHost(port?: number): Promise<RunningHost>;
   stop(): Promise<void>;
+}
+
+/** Settings of a hub that notices lost hosts and new messages sooner. */
+export const QUICK = {
+  storageProvider: {
+    controlQueueVisibilityTimeout: '00:00:02',
+    workItemQueueVisibilityTimeout: '00:00:02',
+    maxQueuePollingInterval: '00:00:00.2',
+  },
+};
+
+/** What a world may have besides an app. */
+interface WorldOptions {
+  /** Further files of the app. */
+  files?: Record<string, string>;
+  /** Storage of another world, which outlives this one: both share the hub. */
+  storage?: Azurite;
 }
 
 /** Starts Azurite and writes the app; hosts are started by the test. */
 export async function durableWorld(
   source: string,
   durableTask: Record<string, unknown> = {},
+  options: WorldOptions = {},
 ): Promise<DurableWorld> {
-  const storage = await startAzurite();
+  const storage = options.storage ?? (await startAzurite());
   const app = writeApp({
     hostJson: { extensions: { durableTask: { hubName: 'TestHub', ...durableTask } } },
     values: { AzureWebJobsStorage: storage.connectionString },
-    files: { 'recorder.js': RECORDER, 'app.js': source },
+    files: { 'recorder.js': RECORDER, 'app.js': source, ...options.files },
   });
   const hosts: RunningHost[] = [];
   return {
     storage,
     folder: app.folder,
-    async startHost() {
-      const host = await startHostProcess(app.folder);
+    async startHost(port = 0) {
+      const host = await startHostProcess(app.folder, { args: ['--port', String(port)] });
       hosts.push(host);
       return host;
     },
     async stop() {
       for (const host of hosts) if (host.process.exitCode === null && !host.process.killed) await host.kill();
       app.remove();
-      await storage.stop();
+      if (!options.storage) await storage.stop();
     },
   };
 }
