@@ -112,6 +112,21 @@ const thrower: OrchestrationHandler = function* (context) {
   throw new Error('');
 };
 
+/** The documented verification of a phone number: one timer against several events. */
+const verification: OrchestrationHandler = function* (context) {
+  const code: unknown = yield context.df.callActivity('code');
+  const due = context.df.createTimer(later(context, 90 * SECOND_MS));
+  context.df.setCustomStatus('asked');
+  for (let turn = 0; turn <= 3; turn += 1) {
+    const answer = context.df.waitForExternalEvent('Answer');
+    const winner: unknown = yield context.df.Task.any([answer, due]);
+    if (winner === due) return false;
+    if (answer.result === code) break;
+  }
+  due.cancel();
+  return true;
+};
+
 /** Raises numbered events at random steps and returns them. */
 async function pokeAtRandom(hub: MemoryHub, id: string, at: readonly number[]): Promise<number[]> {
   const sent: number[] = [];
@@ -240,5 +255,44 @@ describe('episodes', () => {
     await hub.client.start({ name: 'thrower', instanceId: 'i' });
     await hub.settle();
     assert.match(hub.instances.get('i')?.output ?? '', /'thrower' failed: it threw something/);
+  });
+
+  test('a running instance is replaced only where the settings allow it, and hears nothing of its former life', async () => {
+    for (const state of ['NonRunningStates', 'AnyState']) {
+      const durableTask = { overridableExistingInstanceStates: state };
+      const hub = createMemoryHub(app(), { durableTask, crashes: 0.2 });
+      await hub.client.start({ name: 'chain', instanceId: 'i' });
+      for (let step = 0; step < 6; step += 1) await hub.step();
+      assert.equal(hub.instances.get('i')?.status, 'Running');
+      const again = await hub.client.start({
+        name: 'listener',
+        instanceId: 'i',
+        input: '{"turns":0,"heard":[]}',
+      });
+      assert.deepEqual(again, state === 'AnyState' ? { id: 'i' } : { refused: 'exists' });
+      await hub.settle();
+      assert.equal(hub.instances.get('i')?.name, state === 'AnyState' ? 'listener' : 'chain');
+      if (state === 'AnyState') assert.deepEqual(hub.output('i'), []);
+      const restarted = await hub.client.start({ name: 'early', instanceId: 'i', input: '{"cancel":true}' });
+      assert.deepEqual(restarted, { id: 'i' });
+      await hub.settle();
+      assert.equal(hub.output('i'), 'early');
+    }
+  });
+
+  test('a task that is open and given to Task.any again is begun once more, as in Azure', async () => {
+    const hub = createMemoryHub({ orchestrators: { verification }, activities: { code: () => 7 } });
+    await hub.client.start({ name: 'verification', instanceId: 'i' });
+    while (hub.instances.get('i')?.customStatus === undefined) await hub.step();
+    for (const answer of [1, 2, 7]) {
+      await hub.client.raise('i', 'Answer', String(answer));
+      await hub.step();
+    }
+    assert.equal(hub.output('i'), true);
+    const timers = hub.history('i').filter(({ EventType: type }) => type === EventType.TimerCreated);
+    assert.deepEqual(
+      timers.map(({ EventId }) => EventId),
+      [1, 2, 3],
+    );
   });
 });

@@ -1,6 +1,6 @@
 import type { EntityHandler, OrchestrationHandler } from 'durable-functions';
 import { createDurableClient, type DurableClient } from '../../../../local/functions-host/durable/client.js';
-import { readDurableConfig } from '../../../../local/functions-host/durable/config.js';
+import { type DurableConfig, readDurableConfig } from '../../../../local/functions-host/durable/config.js';
 import { runEntity } from '../../../../local/functions-host/durable/entities.js';
 import { makeEvent } from '../../../../local/functions-host/durable/episode.js';
 import type { Instance } from '../../../../local/functions-host/durable/instance.js';
@@ -25,6 +25,14 @@ export interface MemoryApp {
   activities?: Record<string, (input: never) => unknown>;
   /** Entities, by names in lower case. */
   entities?: Record<string, EntityHandler<unknown>>;
+}
+
+export interface MemoryOptions {
+  seed?: number;
+  /** How likely a crash is at each point where one is possible. */
+  crashes?: number;
+  /** `extensions.durableTask` of host.json. */
+  durableTask?: Record<string, unknown>;
 }
 
 /** A task hub in memory: the real backend over stores and queues that lose and repeat whatever a crash can. */
@@ -58,6 +66,7 @@ class Hub implements MemoryHub {
   readonly app: MemoryApp;
   readonly random: () => number;
   readonly crashes: number;
+  readonly config: DurableConfig;
   readonly instances = new Map<string, Instance>();
   readonly histories = new Map<string, Map<string, string>>();
   readonly written = new Map<string, HistoryEvent[]>();
@@ -70,10 +79,11 @@ class Hub implements MemoryHub {
   readonly parts: HubParts;
   readonly client: DurableClient;
 
-  constructor(app: MemoryApp, random: () => number, crashes: number) {
+  constructor(app: MemoryApp, options: MemoryOptions) {
     this.app = app;
-    this.random = random;
-    this.crashes = crashes;
+    this.random = chance(options.seed ?? 1);
+    this.crashes = options.crashes ?? 0;
+    this.config = readDurableConfig(options.durableTask ?? {});
     this.parts = this.makeParts();
     this.client = createDurableClient(this.parts);
   }
@@ -138,7 +148,7 @@ class Hub implements MemoryHub {
 
   makeParts(): HubParts {
     const parts = {
-      config: readDurableConfig({}),
+      config: this.config,
       clock: { now: () => this.nowMs, newId: () => this.newId(), sleep: async () => undefined },
       log: { write: () => undefined },
       invoker: {
@@ -250,10 +260,7 @@ class Hub implements MemoryHub {
   }
 }
 
-/** Makes a hub; `crashes` is how likely a crash is at each point where one is possible. */
-export function createMemoryHub(
-  app: MemoryApp,
-  options: { seed?: number; crashes?: number } = {},
-): MemoryHub {
-  return new Hub(app, chance(options.seed ?? 1), options.crashes ?? 0);
+/** Makes a hub. */
+export function createMemoryHub(app: MemoryApp, options: MemoryOptions = {}): MemoryHub {
+  return new Hub(app, options);
 }
