@@ -29,7 +29,8 @@ export interface LargeTexts {
   put(instanceId: string, text: string): Promise<string>;
   get(name: string): Promise<string>;
   remove(name: string): Promise<void>;
-  removeAll(instanceId: string): Promise<void>;
+  /** Removes all texts of an instance but these. */
+  removeAll(instanceId: string, except: readonly string[]): Promise<void>;
 }
 
 /** Folder of an instance in the container. */
@@ -77,9 +78,9 @@ export function createLargeTexts(storage: string, hubName: string, newId: () => 
       return blob ? get(blob) : text;
     },
     remove: (name) => removeBlob(container, name),
-    async removeAll(instanceId) {
-      for await (const blob of container.listBlobsFlat({ prefix: folder(instanceId) })) {
-        await removeBlob(container, blob.name);
+    async removeAll(instanceId, except) {
+      for await (const { name } of container.listBlobsFlat({ prefix: folder(instanceId) })) {
+        if (!except.includes(name)) await removeBlob(container, name);
       }
     },
   };

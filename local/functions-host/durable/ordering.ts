@@ -3,6 +3,9 @@ import type { EntityRequest } from './types.js';
 /** How long a message may be overtaken by those sent after it, in ms; what is older is no longer waited for. */
 const WINDOW_MS = 300_000;
 
+/** Part of an execution's id that tells the senders of one entity apart. */
+const SENDER_CHARS = 12;
+
 /** When an execution last sent to each entity, in ms since the epoch. */
 export type SentTimes = Readonly<Record<string, number>>;
 
@@ -32,7 +35,7 @@ function isEarly(heard: Heard, lastMs: number, { prevMs }: EntityRequest): boole
 }
 
 function take(heard: Heard, request: EntityRequest, ready: EntityRequest[]): void {
-  const sender = request.from?.executionId;
+  const sender = request.from?.executionId.slice(0, SENDER_CHARS);
   if (sender === undefined || request.sentMs === undefined) {
     ready.push(request);
     return;

@@ -168,15 +168,34 @@ async function unsent(context: Context): Promise<OutboxRow[]> {
   return rows;
 }
 
-async function deleteRows(context: Context, partitionKey: string, rowKeys: string[]): Promise<void> {
-  for (let at = 0; at < rowKeys.length; at += MAX_TRANSACTION_ROWS) {
-    const some = rowKeys.slice(at, at + MAX_TRANSACTION_ROWS);
-    await context.table.submitTransaction(some.map((rowKey) => ['delete', { partitionKey, rowKey }]));
+/** Removes rows, the last ones first. Rows that are gone already are no error. */
+async function deleteRows(context: Context, partitionKey: string, rows: readonly FoundRow[]): Promise<void> {
+  for (let end = rows.length; end > 0; end -= MAX_TRANSACTION_ROWS) {
+    const some = rows.slice(Math.max(0, end - MAX_TRANSACTION_ROWS), end);
+    try {
+      await context.table.submitTransaction(some.map(({ rowKey }) => ['delete', { partitionKey, rowKey }]));
+    } catch (error) {
+      if (!hasStatus(error, 404)) throw error;
+      for (const { rowKey } of some) await deleteRow(context, partitionKey, rowKey);
+    }
   }
 }
 
-async function rowKeysOf(context: Context, filter: string): Promise<{ rowKey: string; blob?: string }[]> {
-  const found: { rowKey: string; blob?: string }[] = [];
+async function deleteRow(context: Context, partitionKey: string, rowKey: string): Promise<void> {
+  try {
+    await context.table.deleteEntity(partitionKey, rowKey);
+  } catch (error) {
+    if (!hasStatus(error, 404)) throw error;
+  }
+}
+
+interface FoundRow {
+  rowKey: string;
+  blob?: string;
+}
+
+async function rowKeysOf(context: Context, filter: string): Promise<FoundRow[]> {
+  const found: FoundRow[] = [];
   const queryOptions = { filter, select: ['RowKey', 'rowKey', 'blob'] };
   for await (const row of context.table.listEntities<Row>({ queryOptions })) {
     found.push({ rowKey: String(row.rowKey), blob: row['blob'] as string | undefined });
@@ -189,24 +208,23 @@ async function dropEarlier(context: Context, instance: Instance): Promise<void> 
   const end = `h:${padded(instance.generation)}:`;
   const filter = odata`PartitionKey eq ${partitionKey} and RowKey ge ${'h:'} and RowKey lt ${end}`;
   const rows = await rowKeysOf(context, filter);
-  await deleteRows(
-    context,
-    partitionKey,
-    rows.map(({ rowKey }) => rowKey),
-  );
+  await deleteRows(context, partitionKey, rows);
   for (const { blob } of rows) if (blob) await context.texts.remove(blob);
 }
 
 async function purge(context: Context, instanceId: string): Promise<boolean> {
   const partitionKey = toKey(instanceId);
   const rows = await rowKeysOf(context, odata`PartitionKey eq ${partitionKey}`);
-  await deleteRows(
-    context,
-    partitionKey,
-    rows.map(({ rowKey }) => rowKey),
+  // What is still to be sent goes on its way: a parent may wait for it.
+  const unsent = rows.filter(({ rowKey }) => rowKey.startsWith('o:'));
+  // The state has the first key and goes last: a new life of this id must not find rows of the former one.
+  const others = rows.filter((row) => !unsent.includes(row));
+  await deleteRows(context, partitionKey, others);
+  await context.texts.removeAll(
+    instanceId,
+    unsent.flatMap(({ blob }) => blob ?? []),
   );
-  await context.texts.removeAll(instanceId);
-  return rows.length > 0;
+  return others.length > 0;
 }
 
 async function page(
@@ -242,12 +260,8 @@ export function createInstanceStore(options: {
     history: (instance) => history(context, instance),
     commit: (change) => commit(context, change),
     async sent(row) {
-      try {
-        await table.deleteEntity(toKey(row.instanceId), row.rowKey);
-        if (row.blob) await options.texts.remove(row.blob);
-      } catch (error) {
-        if (!hasStatus(error, 404)) throw error;
-      }
+      await deleteRow(context, toKey(row.instanceId), row.rowKey);
+      if (row.blob) await options.texts.remove(row.blob);
     },
     unsent: () => unsent(context),
     dropEarlier: (instance) => dropEarlier(context, instance),

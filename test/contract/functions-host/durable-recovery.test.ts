@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
+import { makeEvent } from '../../../local/functions-host/durable/episode.js';
 import { newInstance } from '../../../local/functions-host/durable/inbox.js';
 import { createLargeTexts } from '../../../local/functions-host/durable/large-texts.js';
 import { ConflictError, createInstanceStore } from '../../../local/functions-host/durable/store.js';
+import { EventType } from '../../../local/functions-host/durable/types.js';
 import { eventually } from './app-host.js';
 import { DURABLE_APP } from './durable-app.js';
 import {
@@ -16,6 +20,35 @@ import {
   untilStatus,
 } from './durable-world.js';
 import { lines } from './recorder.js';
+
+/** Passes requests on to the storage service, and answers 403 to the transaction of this number. */
+async function refuseBatches(storage: string, refused: number) {
+  const [, target = ''] = /TableEndpoint=([^;]+)/.exec(storage) ?? [];
+  let batches = 0;
+  const server = createServer((incoming, outgoing) => {
+    batches += incoming.url?.endsWith('$batch') ? 1 : 0;
+    if (batches === refused) {
+      outgoing.writeHead(403).end();
+      return;
+    }
+    const { method, headers } = incoming;
+    const forwarded = request(new URL(incoming.url ?? '', target), { method, headers }, (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(outgoing);
+    });
+    incoming.pipe(forwarded);
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const { port } = server.address() as AddressInfo;
+  const path = new URL(target).pathname;
+  return {
+    connectionString: storage.replace(target, `http://127.0.0.1:${port}${path}`),
+    async stop() {
+      server.closeAllConnections();
+      await new Promise((closed) => server.close(closed));
+    },
+  };
+}
 
 describe('durable recovery', () => {
   let world: DurableWorld;
@@ -91,6 +124,30 @@ describe('durable recovery', () => {
     assert.deepEqual((await untilStatus(host, 'left-behind')).output, ['Hello left']);
     await eventually('an empty outbox', async () => (await store.unsent()).length === 0);
     assert.equal(await host.stop(), 0);
+  });
+
+  test('a purge that breaks off leaves nothing that a new life of the id could find', async () => {
+    const { connectionString: storage } = world.storage;
+    const newId = () => randomUUID().replaceAll('-', '');
+    const texts = createLargeTexts(storage, 'TestHub', newId);
+    const store = createInstanceStore({ storage, hubName: 'TestHub', texts, newId });
+    await Promise.all([texts.prepare(), store.prepare()]);
+    const body = { kind: 'start' as const, name: 'chain', executionId: newId() };
+    const instance = newInstance('purged', body, Date.now());
+    const event = makeEvent(Date.now(), EventType.EventRaised, { Name: 'E' });
+    for (let n = 0; n < 120; n += 1) await store.commit({ instance, events: [event] });
+    const flaky = await refuseBatches(storage, 2);
+    const cut = createInstanceStore({ storage: flaky.connectionString, hubName: 'TestHub', texts, newId });
+    await assert.rejects(cut.purge('purged'));
+    await flaky.stop();
+    const left = await store.load('purged');
+    assert.equal(left?.name, 'chain');
+    assert.ok(left && (await store.history(left)).length < 100);
+    const both = await Promise.all([store.purge('purged'), store.purge('purged')]);
+    assert.ok(both.includes(true));
+    assert.equal(await store.load('purged'), undefined);
+    assert.deepEqual(await store.history(instance), []);
+    assert.equal(await store.purge('purged'), false);
   });
 
   test('a host that stops lets its activities finish and leaves the rest to the next', async () => {
