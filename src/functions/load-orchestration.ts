@@ -33,7 +33,7 @@ function flowOf(context: df.OrchestrationContext): LoadFlow {
 }
 
 /** The handler as Durable Functions calls it, again at every step. */
-function* loadOrchestrator(context: df.OrchestrationContext): Generator<df.Task, unknown, unknown> {
+export function* loadOrchestrator(context: df.OrchestrationContext): Generator<df.Task, unknown, unknown> {
   const flow = runLoad(flowOf(context)) as Generator<FlowTask, unknown, unknown>;
   return yield* flow as Generator<df.Task, unknown, unknown>;
 }
