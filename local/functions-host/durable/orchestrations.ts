@@ -1,8 +1,9 @@
-import { type Episode, type EpisodeDeps, type RunOutcome, runFresh } from './episode.js';
+import type { Episode, EpisodeDeps, RunOutcome } from './episode.js';
 import { accept, newInstance } from './inbox.js';
 import type { Instance } from './instance.js';
 import { orchestratorInput, stateOfError, stateOfResult } from './orchestrator-call.js';
 import type { HubParts } from './parts.js';
+import { runFresh } from './run-episode.js';
 import { runFunction } from './run-function.js';
 import { type ControlMessage, type HistoryEvent, isFinished } from './types.js';
 
@@ -77,6 +78,8 @@ export async function runOrchestration(
     added: [],
     outgoing: { control: [], work: [] },
     fresh: [],
+    lastMs: 0,
+    begun: 0,
     newGeneration: false,
     droppedEarlier: false,
   };

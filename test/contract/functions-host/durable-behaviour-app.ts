@@ -2,12 +2,14 @@
 export const BEHAVIOUR_APP = `
 import { app } from '@azure/functions';
 import * as df from 'durable-functions';
+import { existsSync } from 'node:fs';
 import { record } from './recorder.js';
 
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 const later = (context, ms) => new Date(context.df.currentUtcDateTime.getTime() + ms);
 
 df.app.activity('slow', { handler: async (ms) => { record({ began: ms }); await wait(ms); record({ slept: ms }); return ms; } });
+df.app.activity('atGate', { handler: async () => { while (!existsSync('gate')) await wait(10); record({ passed: true }); } });
 df.app.activity('echo', { handler: (value) => value });
 df.app.activity('measure', { handler: (text) => text.length });
 
@@ -43,7 +45,7 @@ df.app.orchestration('twoEvents', function* (context) {
 
 // Endings
 df.app.orchestration('firstOfTwo', function* (context) {
-  const winner = yield context.df.Task.any([context.df.callActivity('slow', 20), context.df.callActivity('slow', 1500)]);
+  const winner = yield context.df.Task.any([context.df.callActivity('echo', 'quick'), context.df.callActivity('atGate')]);
   return winner.result;
 });
 df.app.orchestration('forgottenTimer', function* (context) {

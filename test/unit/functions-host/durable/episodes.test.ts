@@ -162,6 +162,27 @@ describe('episodes', () => {
     );
   });
 
+  test('a suspended instance does nothing until it is resumed, and misses no event', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer(), fc.nat(60), async (seed, at) => {
+        const hub = createMemoryHub(app(), { seed, crashes: 0.1 });
+        const input = JSON.stringify({ turns: 60, heard: [] });
+        await hub.client.start({ name: 'listener', instanceId: 'i', input });
+        for (let step = 0; step < at; step += 1) await hub.step();
+        await hub.client.raise('i', 'Poke', '1');
+        await hub.client.control('i', 'suspend', 'wait');
+        await hub.client.raise('i', 'Poke', '2');
+        await hub.settle();
+        assert.equal(hub.instances.get('i')?.status, 'Suspended');
+        await hub.client.raise('i', 'Poke', '3');
+        await hub.client.control('i', 'resume', 'go');
+        await hub.settle();
+        assert.deepEqual(sorted(hub.output('i')), [1, 2, 3]);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   test('each event ends one wait of a loop', async () => {
     await fc.assert(
       fc.asyncProperty(

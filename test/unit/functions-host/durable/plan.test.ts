@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { unconsumedEvents } from '../../../../local/functions-host/durable/ending.js';
-import { makeEvent, takeSegment } from '../../../../local/functions-host/durable/episode.js';
-import { numberingOf, planStep, takesIds } from '../../../../local/functions-host/durable/plan.js';
+import { makeEvent } from '../../../../local/functions-host/durable/episode.js';
+import { numberingOf, planStep } from '../../../../local/functions-host/durable/plan.js';
+import { takesIds } from '../../../../local/functions-host/durable/repeats.js';
+import { takeSegment } from '../../../../local/functions-host/durable/run-episode.js';
 import {
   type Action,
   ActionType,
@@ -97,6 +99,7 @@ describe('plan', () => {
     const { history } = advance([], [], [retried, activity('a'), activity('b')]);
     assert.equal(takesIds(history, failed(0)), true);
     assert.equal(takesIds(history, failed(1)), false);
+    assert.equal(takesIds(history, completed(0)), false);
     const fresh = [completed(1), failed(0), completed(2)];
     assert.equal(takeSegment(history, fresh).length, 1);
     assert.equal(takeSegment(history, fresh)[0]?.TaskScheduledId, 0);
@@ -123,6 +126,18 @@ describe('plan', () => {
     const three = advance(two.history, [fired], [call]);
     assert.equal(three.step.outgoing.work[0]?.http?.method, 'GET');
     assert.equal(three.step.nextId, 3);
+  });
+
+  test('an HTTP answer that names no address leads to a call that fails', () => {
+    const httpRequest = { method: 'GET', uri: 'http://h/a', asynchronousPatternEnabled: true };
+    const call: Action = { actionType: ActionType.CallHttp, httpRequest };
+    const one = advance([], [], [call]);
+    const answer = makeEvent(NOW, EventType.TaskCompleted, {
+      TaskScheduledId: 0,
+      Result: JSON.stringify({ statusCode: 202, headers: { location: 'http://' }, content: '' }),
+    });
+    const [timer] = advance(one.history, [answer], [call]).step.events;
+    assert.equal(timer?.poll?.request.uri, 'http://');
   });
 
   test('locks are asked for one entity after the other and given back to each', () => {
