@@ -88,10 +88,10 @@ try {
   for (const scenario of scenarios) {
     histories.push(...(await record(stack, scenario, { good: goodUrl, bad: badUrl })));
   }
-  const number = readdirSync(folder).filter((name) => /^load-\d+\.json$/.test(name)).length + 1;
+  const number = readdirSync(folder).filter((name) => /^load-\d+\.jsonl$/.test(name)).length + 1;
   const lines = histories.map((history) => JSON.stringify(history));
-  writeFileSync(`${folder}load-${number}.json`, `[\n${lines.join(',\n')}\n]\n`);
-  console.log(`load-${number}.json: ${histories.length} histories`);
+  writeFileSync(`${folder}load-${number}.jsonl`, `${lines.join('\n')}\n`);
+  console.log(`load-${number}.jsonl: ${histories.length} histories`);
 } finally {
   await stack.stop();
 }

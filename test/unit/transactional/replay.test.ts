@@ -9,9 +9,12 @@ import { type RecordedHistory, replayHistory } from '../../helpers/history-repla
 
 /** Instances that began under the code of each recording may still run: `npm run record-histories` adds to them. */
 const folder = fileURLToPath(new URL('../../../../test/replay/', import.meta.url));
-const files = readdirSync(folder).filter((name) => name.endsWith('.json'));
-const histories = files.flatMap(
-  (name) => JSON.parse(readFileSync(`${folder}${name}`, 'utf8')) as RecordedHistory[],
+const files = readdirSync(folder).filter((name) => name.endsWith('.jsonl'));
+const histories = files.flatMap((name) =>
+  readFileSync(`${folder}${name}`, 'utf8')
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as RecordedHistory),
 );
 
 test('every recorded history of a load goes on under the code of today', async () => {
