@@ -1,5 +1,7 @@
 import * as commands from '../kusto/load-commands.js';
+import { quoteString } from '../kusto/quoting.js';
 import { type ErrorCode, errorCodes } from '../runtime/error-codes.js';
+import { loadMark, markerTag } from './names.js';
 import type { Load, LoadError } from './types.js';
 
 export interface Advice {
@@ -9,14 +11,26 @@ export interface Advice {
   readonly nextCommand: string;
 }
 
+/** Failures of the blobs of a load: they are recorded under the table that the blobs were to go into. */
+export function showFailuresOf({ id, options }: Pick<Load, 'id' | 'options'>): string {
+  const { writeMode, table, tempTableName } = options;
+  if (writeMode === 'Queued') return commands.showTableFailures(table);
+  if (tempTableName !== undefined) return commands.showTableFailures(tempTableName);
+  return `.show ingestion failures | where Table contains ${quoteString(loadMark(id))} | top 20 by FailedOn desc`;
+}
+
+/** What of the load is in its target. */
+const showMarked = ({ id, options }: Load): string => commands.showTagged(options.table, markerTag(id));
+
 /** What to look at after an error, beside the commands of the load itself. */
 const looks: Partial<Record<ErrorCode, (load: Load) => readonly string[]>> = {
-  LOAD_SOURCE_REFUSED: ({ options }) => [commands.showTableFailures(options.table)],
-  LOAD_PARTIAL: ({ options }) => [commands.showTableFailures(options.table)],
-  LOAD_TIMED_OUT: ({ options }) => [
-    commands.showPolicy(options.table, 'ingestionbatching'),
-    commands.showTableFailures(options.table),
+  LOAD_SOURCE_REFUSED: (load) => [showFailuresOf(load)],
+  LOAD_PARTIAL: (load) => [showFailuresOf(load), showMarked(load)],
+  LOAD_TIMED_OUT: (load) => [
+    commands.showPolicy(load.options.table, 'ingestionbatching'),
+    showFailuresOf(load),
   ],
+  LOAD_UNDO_FAILED: (load) => [showMarked(load)],
   LOAD_COMMIT_FAILED: ({ commit }) =>
     commit?.operationId === undefined ? [] : [commands.showOperation(commit.operationId)],
   LOAD_SCHEMA_MISMATCH: ({ options }) => [`.show table ['${options.table}'] cslschema`],

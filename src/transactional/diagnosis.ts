@@ -2,6 +2,7 @@ import * as commands from '../kusto/load-commands.js';
 import type { Row } from '../kusto/rows.js';
 import { KfError } from '../runtime/errors.js';
 import { scrub } from '../runtime/redact.js';
+import { showFailuresOf } from './advice.js';
 import { engineOf } from './engine.js';
 import { stagingTableOf } from './names.js';
 import type { LoadDeps } from './ports.js';
@@ -14,6 +15,8 @@ const MAX_ROWS = 20;
 
 /** One point of the checklist: what was asked, and what came of it. */
 export interface DiagnosisPoint {
+  /** 1 commands, 2 the commit's operation, 3 the log, 4 staging tables, 5 ingestion failures, 6 batching. */
+  readonly number: number;
   readonly name: string;
   readonly finding: string;
   /** The command to see it oneself. */
@@ -26,123 +29,163 @@ export interface Diagnosis {
   readonly points: readonly DiagnosisPoint[];
 }
 
-/** Texts of the service may repeat what it was sent, links and tokens too. */
-function scrubbed(row: Row): Row {
-  return Object.fromEntries(
-    Object.entries(row).map(([name, value]) => [
-      name,
-      typeof value === 'string' || (typeof value === 'object' && value !== null)
-        ? scrub(textOf(value))
-        : value,
-    ]),
-  );
-}
-
-const textOf = (value: unknown): string =>
-  typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
-
 interface Question {
+  readonly number: number;
   readonly name: string;
   readonly command: string;
+  /** Asked when the first command finds nothing. */
+  readonly otherwise?: string;
   tell(rows: readonly Row[]): string;
+  /** The rows that matter, when it is not the first ones. */
+  pick?(rows: readonly Row[]): readonly Row[];
 }
+
+type Ask = (text: string) => Promise<Row[]>;
 
 /** Answers the questions that one asks about a load that failed or hangs; reads only. */
 export function createDiagnosis(deps: LoadDeps): (id: string) => Promise<Diagnosis> {
   return async (id) => {
     const load = await deps.store.get(id);
     if (load === undefined) throw new KfError('NOT_FOUND', `load ${id}: unknown, or its record has expired`);
-    const engine = engineOf(deps, load, AbortSignal.timeout(DIAGNOSE_MS));
+    const { command } = engineOf(deps, load, AbortSignal.timeout(DIAGNOSE_MS));
     const points: DiagnosisPoint[] = [];
-    for (const question of questionsOf(deps, load)) points.push(await answer(question, engine.command));
-    return { load: viewOf(load), points: [...points, logPoint(load)] };
+    for (const question of pointsOf(deps, load)) {
+      points.push('tell' in question ? await answer(question, command) : question);
+    }
+    return { load: viewOf(load), points };
   };
 }
 
-async function answer(
-  { name, command, tell }: Question,
-  ask: (text: string) => Promise<Row[]>,
-): Promise<DiagnosisPoint> {
+async function answer({ tell, pick, otherwise, ...point }: Question, ask: Ask): Promise<DiagnosisPoint> {
+  const { number, name, command } = point;
   try {
-    const rows = await ask(command);
-    return {
-      name,
-      command,
-      finding: tell(rows),
-      ...(rows.length === 0 ? {} : { rows: rows.slice(0, MAX_ROWS).map(scrubbed) }),
-    };
+    let rows = await ask(command);
+    if (rows.length === 0 && otherwise !== undefined) rows = await ask(otherwise);
+    const shown = (pick?.(rows) ?? rows).slice(0, MAX_ROWS).map(scrubbed);
+    return { number, name, command, finding: tell(rows), ...(shown.length === 0 ? {} : { rows: shown }) };
   } catch (error) {
-    return {
-      name,
-      command,
-      finding: `could not be asked: ${scrub(error instanceof Error ? error.message : String(error))}`,
-    };
+    const why = scrub(error instanceof Error ? error.message : String(error));
+    return { number, name, command, finding: `could not be asked: ${why}` };
   }
 }
 
-function questionsOf(deps: LoadDeps, load: Load): Question[] {
-  const { table } = load.options;
+/** What the service tells may name addresses with their queries. */
+function scrubbed(row: Row): Row {
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [name, typeof value === 'string' ? scrub(value) : value]),
+  );
+}
+
+function pointsOf(deps: LoadDeps, load: Load): (Question | DiagnosisPoint)[] {
   const staging = stagingTableOf(deps.stagingPrefix, load);
-  const operationId = load.commit?.operationId;
-  const batching = (name: string): Question => ({
-    name: `batching policy of ${name}`,
-    command: commands.showPolicy(name, 'ingestionbatching'),
-    tell: ([row]) =>
-      row === undefined || row['policy'] === 'null' || row['policy'] === null
-        ? 'none of its own: that of the database, or five minutes'
-        : scrub(textOf(row['policy'])),
-  });
-  const failures = (name: string): Question => ({
-    name: `ingestion failures of ${name}`,
-    command: commands.showTableFailures(name),
-    tell: (rows) =>
-      rows.length === 0 ? 'none' : `${rows.length}, the newest: ${scrub(String(rows[0]?.['details'] ?? ''))}`,
-  });
   const isStaged = load.options.writeMode === 'Transactional';
   return [
-    {
-      name: 'commands of this load',
-      command: commands.showCommandsHaving(load.id),
-      tell: (rows) => {
-        const bad = rows.filter((row) => row['state'] === 'Failed');
-        return `${rows.length} commands, ${bad.length} failed${bad.length === 0 ? '' : `: ${scrub(String(bad.at(-1)?.['failurereason'] ?? ''))}`}`;
-      },
-    },
-    ...(operationId === undefined
-      ? []
-      : [
-          {
-            name: 'operation of the commit',
-            command: commands.showOperation(operationId),
-            tell: ([row]: readonly Row[]) =>
-              row === undefined
-                ? `not found; older than six hours? ${commands.showOperationLog(operationId)}`
-                : `${row['state']} ${row['status'] ?? ''}`.trim(),
-          },
-        ]),
-    {
-      name: 'staging tables of this app',
-      command: commands.showStagingTables(deps.stagingPrefix),
-      tell: (rows) => {
-        const names = rows.map((row) => String(row['tablename']));
-        const own =
-          isStaged && names.includes(staging)
-            ? `that of this load is there: ${staging}`
-            : 'none of this load';
-        return `${own}; ${names.length} in all`;
-      },
-    },
-    failures(isStaged ? staging : table),
-    batching(table),
-    ...(isStaged && load.state === 'running' ? [batching(staging)] : []),
+    commandsPoint(load),
+    commitPoint(load),
+    logPoint(load),
+    stagingPoint(deps.stagingPrefix, isStaged ? staging : undefined),
+    failuresPoint(load),
+    batchingPoint(load.options.table, isStaged),
+    ...(isStaged && load.state === 'running' ? [batchingPoint(staging, false)] : []),
   ];
+}
+
+function commandsPoint({ id }: Load): Question {
+  const failed = (row: Row): boolean => String(row['state']) === 'Failed';
+  return {
+    number: 1,
+    name: 'commands of this load',
+    command: commands.showCommandsHaving(id),
+    pick: (rows) => [...rows.filter(failed), ...rows.filter((row) => !failed(row))],
+    tell: (rows) => {
+      const bad = rows.filter(failed);
+      const why = bad.length === 0 ? '' : `: ${scrub(String(bad.at(-1)?.['failurereason'] ?? ''))}`;
+      return rows.length === 0
+        ? 'none; the cluster keeps them for 30 days'
+        : `${rows.length} commands, ${bad.length} failed${why}`;
+    },
+  };
+}
+
+/** By its id, in the log of updates after six hours; by the commit's own request id when the answer was lost. */
+function commitPoint({ options, step, commit }: Load): Question | DiagnosisPoint {
+  const name = 'operation of the commit';
+  if (commit === undefined) {
+    const why =
+      options.writeMode === 'Queued'
+        ? 'none: with writeMode Queued every blob is visible once it is ingested'
+        : `none: the load did not come to its commit; its last step is ${step}`;
+    return { number: 2, name, finding: why };
+  }
+  const { operationId, attempt, clientRequestId } = commit;
+  if (operationId === undefined) {
+    return {
+      number: 2,
+      name,
+      command: commands.showCommandsOf(clientRequestId),
+      tell: (rows) =>
+        `attempt ${attempt} was sent, and its answer with the operation id lost; ${rows.length} commands bear its request id`,
+    };
+  }
+  return {
+    number: 2,
+    name,
+    command: commands.showOperation(operationId),
+    otherwise: commands.showOperationLog(operationId),
+    tell: ([row]) =>
+      row === undefined
+        ? `attempt ${attempt}: neither found by its id nor in the log of two weeks`
+        : `attempt ${attempt}: ${row['state']} ${row['status'] ?? ''}`.trim(),
+  };
 }
 
 function logPoint({ id }: Load): DiagnosisPoint {
   return {
+    number: 3,
     name: 'log of the app',
     finding:
       `every line of this load has "load":"${id}"; app setting LOG_LEVEL=debug adds each step, poll and retry. ` +
       `In Application Insights: traces | where message has "${id}"`,
+  };
+}
+
+function stagingPoint(prefix: string, own: string | undefined): Question {
+  return {
+    number: 4,
+    name: 'staging tables of this app, hidden ones included',
+    command: commands.showStagingTables(prefix),
+    tell: (rows) => {
+      const isThere = own !== undefined && rows.some((row) => String(row['tablename']) === own);
+      const mine = isThere
+        ? `that of this load is there: ${own}; once the load has ended: ${commands.dropTable(own)}`
+        : 'none of this load';
+      return `${mine}; ${rows.length} in all`;
+    },
+  };
+}
+
+function failuresPoint(load: Load): Question {
+  return {
+    number: 5,
+    name: 'ingestion failures',
+    command: showFailuresOf(load),
+    tell: (rows) =>
+      rows.length === 0 ? 'none' : `${rows.length}, the newest: ${scrub(String(rows[0]?.['details'] ?? ''))}`,
+  };
+}
+
+function batchingPoint(table: string, isTargetOfStaged: boolean): Question {
+  const effect = isTargetOfStaged
+    ? '; it does not hold this load, whose staging table waits 30 s at most'
+    : '; a blob may wait that long before it is ingested';
+  return {
+    number: 6,
+    name: `batching policy of ${table}`,
+    command: commands.showPolicy(table, 'ingestionbatching'),
+    tell: ([row]) => {
+      const policy = row?.['policy'];
+      const isNone = policy === undefined || policy === null || policy === 'null';
+      return `${isNone ? 'none of its own: that of the database, or five minutes' : policy}${effect}`;
+    },
   };
 }
