@@ -9,7 +9,7 @@ const maxAnswerBytes = 64 * 1024 * 1024;
 const idleTimeoutMs = 300_000;
 
 export interface ApiCall {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   /** Below `/api`, such as `/doctor`; parts must be encoded. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string | undefined>>;
@@ -80,8 +80,14 @@ async function readAnswer(response: Readable & { statusCode?: number | undefined
   return { status: response.statusCode ?? 0, text, json: parse(text) };
 }
 
-function exchange(url: URL, call: ApiCall, headers: Readonly<Record<string, string>>): Promise<ApiAnswer> {
-  const { method, body } = call;
+export interface Exchange {
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Readable | string | undefined;
+}
+
+/** One request, its body streamed. Messages hold no more of the address than its origin. @throws UnreachableError */
+export function exchange(url: URL, { method, headers, body }: Exchange): Promise<ApiAnswer> {
   return new Promise((resolve, reject) => {
     const start = url.protocol === 'https:' ? requestHttps : requestHttp;
     const request = start(url, { method, headers, timeout: idleTimeoutMs });
@@ -127,7 +133,8 @@ export function createApi(url: string, key: string | undefined): Api {
         ...(key === undefined ? {} : { 'x-functions-key': key }),
         ...call.headers,
       };
-      const answer = await exchange(target(url, call), call, headers);
+      const { method, body } = call;
+      const answer = await exchange(target(url, call), { method, headers, body });
       if (answer.status >= 400) {
         const problem = (answer.json ?? { title: answer.text.slice(0, 300) }) as Record<string, unknown>;
         throw new ProblemError(answer.status, problem);

@@ -28,7 +28,7 @@ export interface ConfigSource {
 /** What the command line is made of; tests bring their own. */
 export interface CliDeps {
   readonly output: Output;
-  readonly clock: Pick<Clock, 'now' | 'sleep'>;
+  readonly clock: Pick<Clock, 'now' | 'sleep' | 'newId'>;
   readonly environment: Settings;
   readonly openApi: (url: string, key: string | undefined) => Api;
   /** @throws KfError CONFIG_INVALID when a file cannot be read. */
@@ -36,6 +36,8 @@ export interface CliDeps {
   readonly openKusto: (config: Config) => Promise<KustoClient>;
   /** The start-up checks, run from here. */
   readonly runChecks: (config: Config) => Promise<CheckReport>;
+  /** On Ctrl-C `tell` is called and the command line ends with 1; answers how to stop listening. */
+  readonly onInterrupt: (tell: () => void) => () => void;
 }
 
 export interface Invocation {

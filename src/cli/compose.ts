@@ -16,6 +16,7 @@ import { KfError } from '../runtime/errors.js';
 import { systemClock } from '../runtime/system-clock.js';
 import { createApi } from './api.js';
 import type { CliDeps, ConfigSource } from './command.js';
+import { exitCodes } from './exit-codes.js';
 
 /** The start-up checks over connections of our own. */
 async function checkFromHere(config: Config): Promise<CheckReport> {
@@ -41,6 +42,15 @@ function readConfig(file: string | undefined): ConfigSource {
   }
 }
 
+function onInterrupt(tell: () => void): () => void {
+  const listener = (): void => {
+    tell();
+    process.exit(exitCodes.failed);
+  };
+  process.once('SIGINT', listener);
+  return () => process.off('SIGINT', listener);
+}
+
 /** Everything the command line works with on a real machine. */
 export function composeCli(): CliDeps {
   return {
@@ -57,5 +67,6 @@ export function composeCli(): CliDeps {
     readConfig,
     openKusto: async (config) => connectKusto({ config, clock: systemClock }).client,
     runChecks: checkFromHere,
+    onInterrupt,
   };
 }

@@ -1,10 +1,11 @@
 import { createReadStream, statSync } from 'node:fs';
 import { extname } from 'node:path';
-import { pipeline, Transform } from 'node:stream';
+import { pipeline } from 'node:stream';
 import { dataFormats } from '../config/types.js';
-import { formatSize, parseDuration } from '../config/units.js';
+import { parseDuration } from '../config/units.js';
 import { type Command, type Invocation, requiredText, text, UsageError } from './command.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
+import { meter } from './meter.js';
 import { formatFacts, toJson } from './output.js';
 
 const formatsByEnding: Readonly<Record<string, string>> = {
@@ -28,7 +29,7 @@ export function kindOfFile(file: string): { readonly format: string | undefined;
 }
 
 /** `Database.Table`. @throws UsageError */
-function targetOf(table: string): { readonly database: string; readonly name: string } {
+export function targetOf(table: string): { readonly database: string; readonly name: string } {
   const dot = table.indexOf('.');
   if (dot < 1 || dot === table.length - 1) {
     throw new UsageError(`--table ${table}: write DATABASE.TABLE`);
@@ -76,37 +77,6 @@ async function showOperation(invocation: Invocation, id: string): Promise<ExitCo
   return isBad ? exitCodes.failed : exitCodes.ok;
 }
 
-const progressEveryMs = 500;
-
-/** Counts what passes and tells it now and then. */
-function meter({ deps, json }: Invocation, totalBytes: number | undefined): Transform {
-  let sentBytes = 0;
-  let toldMs = 0;
-  const tell = (): void => {
-    const share = totalBytes
-      ? ` of ${formatSize(totalBytes)} (${Math.floor((100 * sentBytes) / totalBytes)} %)`
-      : '';
-    deps.output.progress?.(`sent ${sentBytes} bytes${share}`);
-  };
-  return new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      sentBytes += chunk.byteLength;
-      if (!json && deps.clock.now() - toldMs >= progressEveryMs) {
-        toldMs = deps.clock.now();
-        tell();
-      }
-      done(null, chunk);
-    },
-    flush(done) {
-      if (!json) {
-        tell();
-        deps.output.progress?.('\n');
-      }
-      done();
-    },
-  });
-}
-
 function sizeOf(file: string): number | undefined {
   if (file === '-') {
     return undefined;
@@ -146,7 +116,11 @@ async function ingest(invocation: Invocation): Promise<ExitCode> {
       ...(key === undefined ? {} : { 'idempotency-key': key }),
     },
     // A failure to read ends the request too; the request itself tells it.
-    body: pipeline(source, meter(invocation, sizeBytes), () => undefined),
+    body: pipeline(
+      source,
+      meter(invocation, sizeBytes === undefined ? {} : { totalBytes: sizeBytes }),
+      () => undefined,
+    ),
   });
   const operation = answer.json as Operation;
   if (values['wait'] === true && operation.operationId !== undefined) {

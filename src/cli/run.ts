@@ -5,10 +5,13 @@ import { redact } from '../runtime/redact.js';
 import { ProblemError, UnreachableError } from './api.js';
 import { type CliDeps, type Command, type OptionSpec, text, UsageError, type Values } from './command.js';
 import { applyCommand, checkCommand, doctorCommand } from './config-commands.js';
+import { diagnoseCommand } from './diagnose-command.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import { commandHelp, globalOptions, overview } from './help.js';
 import { ingestCommand, operationShowCommand } from './ingest-command.js';
 import { deadLetterCommands, shipmentCommands } from './ledger-commands.js';
+import { loadCommand } from './load-command.js';
+import { loadCommands } from './load-watch-commands.js';
 
 export const commands: readonly Command[] = [
   checkCommand,
@@ -16,6 +19,9 @@ export const commands: readonly Command[] = [
   doctorCommand,
   ingestCommand,
   operationShowCommand,
+  loadCommand,
+  ...loadCommands,
+  diagnoseCommand,
   ...shipmentCommands,
   ...deadLetterCommands,
 ];
@@ -30,14 +36,19 @@ interface Parsed {
 function parse(args: readonly string[], options: Readonly<Record<string, OptionSpec>>): Parsed {
   const types = Object.fromEntries(Object.entries(options).map(([name, { type }]) => [name, { type }]));
   try {
-    const { values, positionals } = parseArgs({
+    const { values, positionals, tokens } = parseArgs({
       args: [...args],
       options: types,
       allowPositionals: true,
       strict: true,
+      tokens: true,
     });
+    requireOnce(
+      tokens.flatMap((token) => (token.kind === 'option' && token.value !== undefined ? [token.name] : [])),
+    );
     return { positionals, values: values as Values };
   } catch (error) {
+    if (error instanceof UsageError) throw error;
     const message = (error as Error).message;
     const unknown = /Unknown option '--([^']*)'/.exec(message)?.[1];
     if (unknown === undefined) {
@@ -49,6 +60,12 @@ function parse(args: readonly string[], options: Readonly<Record<string, OptionS
       `there is no option --${unknown}; ${close ? `did you mean --${close}?` : known.join(', ')}`,
     );
   }
+}
+
+/** The last of several would win without a word. @throws UsageError */
+function requireOnce(names: readonly string[]): void {
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw new UsageError(`--${twice} is given twice`);
 }
 
 /** Words of the command line that are no options and no values of options, in order. */

@@ -63,12 +63,14 @@ async function run(args: readonly string[], more: Partial<CliDeps> = {}, yamlTex
       sleep: async (ms) => {
         nowMs += ms;
       },
+      newId: () => 'new-id',
     },
     environment: { KUSTO_FUNCTIONS_URL: url },
     openApi: createApi,
     readConfig: () => ({ path: 'pipeline.yaml', yamlText, settings, host: hostFactsOf({}, {}) }),
     openKusto: async () => fakeKusto(healthy),
     runChecks: async () => report([passed('cluster')]),
+    onInterrupt: () => () => undefined,
     ...more,
   });
   return { code, out: out.join('\n'), err: err.join('\n') };
@@ -101,7 +103,7 @@ test('wrong command lines exit with 2 and say what would be right', async () => 
     [['doctor', 'now'], /usage: kusto-functions doctor/],
     [['doctor', '--url', 'localhost:7071'], /write http:\/\/HOST:PORT/],
     [['operation', 'show', 'x', '--timeout', 'soon'], /write a duration/],
-    [['load'], /no command load/],
+    [['ingest', 'f.csv', '--table', 'D.T', '--table', 'D.U'], /--table is given twice/],
   ];
   for (const [args, message] of cases) {
     const { code, err } = await run(args);
