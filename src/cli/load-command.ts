@@ -18,9 +18,12 @@ async function load(invocation: Invocation): Promise<ExitCode> {
   await checkFiles(files);
   const held =
     files.length > 0 && values['request-id'] !== undefined ? await heldLoad(invocation, plan) : undefined;
-  const started = held ?? (await start(invocation, plan));
-  if (values['no-wait'] !== true) return reportLoad(invocation, await followLoad(invocation, started));
-  const code = reportLoad(invocation, started);
+  const uploads = new Map<string, string>();
+  const started = held ?? (await start(invocation, plan, uploads));
+  if (values['no-wait'] !== true) {
+    return reportLoad(invocation, await followLoad(invocation, started), uploads);
+  }
+  const code = reportLoad(invocation, started, uploads);
   if (!json && !isOver(started)) deps.output.out(`Next: kusto-functions load show ${started.id} --wait`);
   return code;
 }
@@ -49,25 +52,22 @@ async function heldLoad(invocation: Invocation, plan: CliLoad): Promise<LoadView
 }
 
 /** Uploads what is to be uploaded, then asks for the load until the app has answered. */
-async function start(invocation: Invocation, plan: CliLoad): Promise<LoadView> {
+async function start(invocation: Invocation, plan: CliLoad, uploads: Map<string, string>): Promise<LoadView> {
   const { api, deps } = invocation;
   const sources: object[] = [];
   for (const source of plan.sources) {
-    sources.push('file' in source ? await uploaded(invocation, plan, source) : source);
+    if ('file' in source) {
+      const upload = await uploadFile(invocation, source.file, plan);
+      uploads.set(upload, source.file);
+      sources.push({ upload, ...(source.gzip ? { gzip: true } : {}) });
+    } else {
+      sources.push(source);
+    }
   }
   const body = JSON.stringify({ ...plan.request, sources });
   const headers = { 'content-type': 'application/json' };
   const answer = await repeated(deps, () => api.call({ method: 'POST', path: '/loads', headers, body }));
   return answer.json as LoadView;
-}
-
-async function uploaded(
-  invocation: Invocation,
-  { database, table }: CliLoad,
-  { file, gzip }: { readonly file: string; readonly gzip: boolean },
-): Promise<object> {
-  const upload = await uploadFile(invocation, file, { database, table });
-  return { upload, ...(gzip ? { gzip } : {}) };
 }
 
 const valued = (value: string, doc: string) => ({ type: 'string', value, doc }) as const;

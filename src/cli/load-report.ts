@@ -71,15 +71,20 @@ export function describeLoad(view: LoadView): string {
   ].join('\n');
 }
 
+/** The files of this command line, by the ids of their uploads. */
+export type UploadedFiles = ReadonlyMap<string, string>;
+
 /** Code, message, source, what to look at, how to mend it, and what to run next. */
-export function errorLines({ error, repair }: LoadView): string[] {
+export function errorLines({ error, repair }: LoadView, files: UploadedFiles = new Map()): string[] {
   if (error === undefined) return [];
   const service = error.serviceCode === undefined ? '' : ` (${error.serviceCode})`;
+  const file = files.get(error.source?.replace(/^upload /, '') ?? '');
   const line = (name: string, value: string): string => `  ${name.padEnd(7)}  ${value}`;
   return [
     `${error.code}${service}: ${error.message}`,
     line('cause', error.cause),
     ...(error.source === undefined ? [] : [line('source', error.source)]),
+    ...(file === undefined ? [] : [line('file', file)]),
     ...error.lookAt.map((command) => line('look at', command)),
     ...(repair?.split('\n') ?? []).map((command) => line('repair', command)),
     line('next', error.nextCommand),
@@ -87,12 +92,16 @@ export function errorLines({ error, repair }: LoadView): string[] {
 }
 
 /** Shows a load as it is; its exit code. */
-export function reportLoad({ deps, json }: Pick<Invocation, 'deps' | 'json'>, view: LoadView): ExitCode {
+export function reportLoad(
+  { deps, json }: Pick<Invocation, 'deps' | 'json'>,
+  view: LoadView,
+  files?: UploadedFiles,
+): ExitCode {
   if (json) {
     deps.output.out(toJson(view));
   } else {
     deps.output.out(describeLoad(view));
-    for (const line of errorLines(view)) deps.output.err(line);
+    for (const line of errorLines(view, files)) deps.output.err(line);
   }
   return exitOf(view);
 }

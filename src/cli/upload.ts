@@ -62,7 +62,7 @@ export async function uploadFile(invocation: Invocation, file: string, target: T
 
 async function linkFor({ api, deps }: Invocation, target: Target): Promise<UploadLink> {
   const headers = { 'content-type': 'application/json' };
-  const body = JSON.stringify(target);
+  const body = JSON.stringify({ database: target.database, table: target.table });
   const answer = await repeated(deps, () => api.call({ method: 'POST', path: '/uploads', headers, body }));
   return answer.json as UploadLink;
 }

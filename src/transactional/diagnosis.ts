@@ -36,6 +36,8 @@ interface Question {
   /** Asked when the first command finds nothing. */
   readonly otherwise?: string;
   tell(rows: readonly Row[]): string;
+  /** Columns that are shown; all when absent. */
+  readonly columns?: readonly string[];
   /** The rows that matter, when it is not the first ones. */
   pick?(rows: readonly Row[]): readonly Row[];
 }
@@ -47,7 +49,9 @@ export function createDiagnosis(deps: LoadDeps): (id: string) => Promise<Diagnos
   return async (id) => {
     const load = await deps.store.get(id);
     if (load === undefined) throw new KfError('NOT_FOUND', `load ${id}: unknown, or its record has expired`);
-    const { command } = engineOf(deps, load, AbortSignal.timeout(DIAGNOSE_MS));
+    // What the diagnosis asks must not appear among the commands of the load.
+    const asker = { id: 'diagnosis', options: load.options };
+    const { command } = engineOf(deps, asker, AbortSignal.timeout(DIAGNOSE_MS));
     const points: DiagnosisPoint[] = [];
     for (const question of pointsOf(deps, load)) {
       points.push('tell' in question ? await answer(question, command) : question);
@@ -56,13 +60,20 @@ export function createDiagnosis(deps: LoadDeps): (id: string) => Promise<Diagnos
   };
 }
 
-async function answer({ tell, pick, otherwise, ...point }: Question, ask: Ask): Promise<DiagnosisPoint> {
-  const { number, name, command } = point;
+async function answer(question: Question, ask: Ask): Promise<DiagnosisPoint> {
+  const { number, name, command, otherwise, columns } = question;
   try {
     let rows = await ask(command);
     if (rows.length === 0 && otherwise !== undefined) rows = await ask(otherwise);
-    const shown = (pick?.(rows) ?? rows).slice(0, MAX_ROWS).map(scrubbed);
-    return { number, name, command, finding: tell(rows), ...(shown.length === 0 ? {} : { rows: shown }) };
+    const picked = (question.pick?.(rows) ?? rows).slice(0, MAX_ROWS);
+    const shown = picked.map((row) => scrubbed(row, columns));
+    return {
+      number,
+      name,
+      command,
+      finding: question.tell(rows),
+      ...(shown.length === 0 ? {} : { rows: shown }),
+    };
   } catch (error) {
     const why = scrub(error instanceof Error ? error.message : String(error));
     return { number, name, command, finding: `could not be asked: ${why}` };
@@ -70,9 +81,10 @@ async function answer({ tell, pick, otherwise, ...point }: Question, ask: Ask): 
 }
 
 /** What the service tells may name addresses with their queries. */
-function scrubbed(row: Row): Row {
+function scrubbed(row: Row, columns: readonly string[] = Object.keys(row)): Row {
+  const known = columns.filter((name) => row[name] !== undefined && row[name] !== null && row[name] !== '');
   return Object.fromEntries(
-    Object.entries(row).map(([name, value]) => [name, typeof value === 'string' ? scrub(value) : value]),
+    known.map((name) => [name, typeof row[name] === 'string' ? scrub(row[name]) : row[name]]),
   );
 }
 
@@ -92,29 +104,39 @@ function pointsOf(deps: LoadDeps, load: Load): (Question | DiagnosisPoint)[] {
 
 function commandsPoint({ id }: Load): Question {
   const failed = (row: Row): boolean => String(row['state']) === 'Failed';
+  const asks = (row: Row): boolean => String(row['text']).startsWith('.show');
   return {
     number: 1,
     name: 'commands of this load',
     command: commands.showCommandsHaving(id),
-    pick: (rows) => [...rows.filter(failed), ...rows.filter((row) => !failed(row))],
+    columns: ['startedon', 'state', 'commandtype', 'text', 'failurereason', 'rootactivityid'],
+    // What changes something, and what failed, says more than what was only asked.
+    pick: (rows) => [
+      ...rows.filter(failed),
+      ...rows.filter((row) => !failed(row) && !asks(row)),
+      ...rows.filter((row) => !failed(row) && asks(row)),
+    ],
     tell: (rows) => {
-      const bad = rows.filter(failed);
+      if (rows.length === 0) return 'none; the cluster keeps them for 30 days';
+      const bad = rows.filter((row) => failed(row) && !asks(row));
+      const unanswered = rows.filter((row) => failed(row) && asks(row)).length;
       const why = bad.length === 0 ? '' : `: ${scrub(String(bad.at(-1)?.['failurereason'] ?? ''))}`;
-      return rows.length === 0
-        ? 'none; the cluster keeps them for 30 days'
-        : `${rows.length} commands, ${bad.length} failed${why}`;
+      const besides = unanswered === 0 ? '' : `; besides, ${unanswered} that only asked got no answer`;
+      return `${rows.length} commands, ${bad.length} failed${why}${besides}`;
     },
   };
 }
 
 /** By its id, in the log of updates after six hours; by the commit's own request id when the answer was lost. */
-function commitPoint({ options, step, commit }: Load): Question | DiagnosisPoint {
+function commitPoint({ options, state, step, commit }: Load): Question | DiagnosisPoint {
   const name = 'operation of the commit';
   if (commit === undefined) {
     const why =
       options.writeMode === 'Queued'
         ? 'none: with writeMode Queued every blob is visible once it is ingested'
-        : `none: the load did not come to its commit; its last step is ${step}`;
+        : state === 'running'
+          ? `none yet: the load is at its step ${step}`
+          : 'none: the load ended before its commit';
     return { number: 2, name, finding: why };
   }
   const { operationId, attempt, clientRequestId } = commit;
@@ -132,6 +154,7 @@ function commitPoint({ options, step, commit }: Load): Question | DiagnosisPoint
     name,
     command: commands.showOperation(operationId),
     otherwise: commands.showOperationLog(operationId),
+    columns: ['operationid', 'operation', 'startedon', 'lastupdatedon', 'state', 'status', 'shouldretry'],
     tell: ([row]) =>
       row === undefined
         ? `attempt ${attempt}: neither found by its id nor in the log of two weeks`
@@ -169,6 +192,15 @@ function failuresPoint(load: Load): Question {
     number: 5,
     name: 'ingestion failures',
     command: showFailuresOf(load),
+    columns: [
+      'failedon',
+      'table',
+      'errorcode',
+      'failurekind',
+      'details',
+      'ingestionsourcepath',
+      'operationid',
+    ],
     tell: (rows) =>
       rows.length === 0 ? 'none' : `${rows.length}, the newest: ${scrub(String(rows[0]?.['details'] ?? ''))}`,
   };
