@@ -1,38 +1,20 @@
 import { dataFormats } from '../config/types.js';
 import { errorCodes } from '../runtime/error-codes.js';
-
-type Json = Readonly<Record<string, unknown>>;
-
-const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
-const json = (schema: Json): Json => ({ 'application/json': { schema } });
-const answer = (description: string, schema: Json): Json => ({ description, content: json(schema) });
-const object = (properties: Json, required: readonly string[] = []): Json => ({
-  type: 'object',
-  properties,
-  ...(required.length === 0 ? {} : { required }),
-});
-const list = (items: Json): Json => ({ type: 'array', items });
-const text: Json = { type: 'string' };
-const whole: Json = { type: 'integer' };
-const flagType: Json = { type: 'boolean' };
-
-const problemAnswer: Json = {
-  description: 'What went wrong, with our code and the next command to run',
-  content: { 'application/problem+json': { schema: ref('Problem') } },
-};
-
-const path = (name: string): Json => ({ name, in: 'path', required: true, schema: text });
-const query = (name: string, schema: Json, description: string): Json => ({
-  name,
-  in: 'query',
-  schema,
-  description,
-});
-
-function operation(summary: string, facts: Json): Json {
-  const { responses, ...rest } = facts as { responses: Json };
-  return { summary, ...rest, responses: { ...responses, default: problemAnswer } };
-}
+import { loadPaths, loadSchemas } from './openapi-loads.js';
+import {
+  answer,
+  flagType,
+  type Json,
+  json,
+  list,
+  object,
+  operation,
+  path,
+  query,
+  ref,
+  text,
+  whole,
+} from './openapi-parts.js';
 
 const filterProperties: Record<string, Json> = {
   source: text,
@@ -98,6 +80,7 @@ const schemas: Json = {
     additionalProperties: true,
   },
   Shipment: { ...object({ id: text, state: text, database: text, table: text }), additionalProperties: true },
+  ...loadSchemas,
 };
 
 const ingestPaths: Json = {
@@ -210,7 +193,7 @@ export function openApi(): Json {
     },
     servers: [{ url: '/api' }],
     security: [{ functionKey: [] }],
-    paths: { ...ingestPaths, ...operatePaths, ...statusPaths },
+    paths: { ...ingestPaths, ...loadPaths, ...operatePaths, ...statusPaths },
     components: {
       schemas,
       securitySchemes: { functionKey: { type: 'apiKey', in: 'header', name: 'x-functions-key' } },
