@@ -38,11 +38,21 @@ const looks: Partial<Record<ErrorCode, (load: Load) => readonly string[]>> = {
   KUSTO_FORBIDDEN: ({ options }) => [`.show table ['${options.table}'] principals`],
 };
 
+/** Every right that a load needs; the service only says that one is missing. */
+function rightsOf({ options: { database, table } }: Load): string {
+  const who = "('aadapp=CLIENT_ID;TENANT_ID')";
+  const roles = ['users', 'viewers', 'ingestors'].map(
+    (role) => `.add database ['${database}'] ${role} ${who}`,
+  );
+  return ['a load needs all of these', ...roles, `.add table ['${table}'] admins ${who}`].join('; ');
+}
+
 /** What an error of a load means and what to do next. */
 export function diagnosisOf(load: Load, error: LoadError): Advice {
   const isDirty = load.state === 'failedDirty';
+  const { cause } = errorCodes[error.code];
   return {
-    cause: errorCodes[error.code].cause,
+    cause: error.code === 'KUSTO_FORBIDDEN' ? `${cause}; ${rightsOf(load)}` : cause,
     lookAt: [...(looks[error.code]?.(load) ?? []), commands.showCommandsHaving(load.id)],
     nextCommand: isDirty ? `kusto-functions load show ${load.id}` : `kusto-functions diagnose ${load.id}`,
   };
