@@ -161,7 +161,7 @@ function tellProblem(error: ProblemError, deps: CliDeps, json: boolean): ExitCod
   if (problem['nextCommand'] !== undefined) {
     deps.output.err(`  next  ${problem['nextCommand']}`);
   }
-  return exitCodes.failed;
+  return problem['code'] === 'REQUEST_INVALID' ? exitCodes.usage : exitCodes.failed;
 }
 
 /** Runs one command line; never throws. */

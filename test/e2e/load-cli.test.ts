@@ -125,6 +125,19 @@ describe('loads from the command line, through the host', () => {
     assert.equal((await kustoCommand(stack, 'Samples', failures)).length, 1);
   });
 
+  test('every blob below an address that ends with a slash is loaded', async () => {
+    await makeTable(stack, 'Below');
+    const [first = ''] = await putBlobs(stack, {
+      'below/2026/a.csv': csvRows(0, 10),
+      'below/2026/11/b.csv.gz': csvRows(10, 10),
+      'below/2025/c.csv': csvRows(20, 10),
+    });
+    const folderUrl = first.replace(/a\.csv$/, '');
+    const { code, err } = await cli('load', folderUrl, '--table', 'Samples.Below', '--format', 'csv');
+    assert.equal(code, 0, err);
+    assert.deepEqual(await numbersIn(stack, 'Below'), numbers(20));
+  });
+
   test('a hidden staging table of nobody is listed with the command that drops it', async () => {
     const none = await cli('load', 'orphans');
     assert.match(none.out, /There are none/);

@@ -142,6 +142,13 @@ test('what is wrong on the command line is told with 2, before anything is sent'
   assert.deepEqual(world.seen, []);
 });
 
+test('a request that the app finds wrong exits with 2', async () => {
+  const detail = 'sources[0].url: has a query that is no shared access signature';
+  world.routes = { 'POST /api/loads': { status: 400, body: { code: 'REQUEST_INVALID', detail } } };
+  const { code, err } = await world.run(['load', 'https://h/c/x.csv?x', '--table', 'D.T']);
+  assert.deepEqual([code, err], [2, `REQUEST_INVALID: ${detail}`]);
+});
+
 test('a load that failed exits with 1 and tells code, source, what to look at, the repair and the next command', async () => {
   const failed = viewOf({
     state: 'failedDirty',
