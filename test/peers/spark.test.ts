@@ -13,9 +13,9 @@ import { kustoCommand, kustoQuery, type Stack, until } from '../helpers/stack.js
 const ODD_ROWS = '1,a\n2,b,c\n3\n';
 
 const LOADS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  Atomic: {},
   Hung: {},
   Late: { timeoutMs: 5_000 },
-  Atomic: {},
   Queued: { writeMode: 'Queued' },
   Missing: {},
   Made: { tableCreateOptions: 'CreateIfNotExist', schema: { n: 'long', name: 'string' } },
@@ -89,7 +89,7 @@ const endOf = (id: string): Promise<LoadDetails> =>
   until(
     () => details(id),
     ({ state }) => state !== 'running',
-    60_000,
+    120_000,
   );
 
 async function diagnosisOf(id: string): Promise<(number: number) => DiagnosisPoint> {
@@ -132,6 +132,7 @@ async function lookAtHung(): Promise<void> {
   await until(
     () => details('Hung'),
     ({ step }) => step === 'wait',
+    120_000,
   );
   const [[staging] = []] = await run(
     '.show tables with (IncludeHiddenTables=true) | where TableName contains "_Hung_" | project TableName',
@@ -149,7 +150,7 @@ async function watchAtomic(): Promise<void> {
     seenRows.add(Number((await kustoQuery(stack, 'Samples', 'Atomic | count'))[0]?.[0]));
     return before;
   };
-  await until(look, (state) => state !== 'running');
+  await until(look, (state) => state !== 'running', 120_000);
 }
 
 before(async () => {
@@ -158,8 +159,12 @@ before(async () => {
   await addFaults();
   // The service's batching time passes at once for whatever waits for it.
   pump = setInterval(() => passBatchingTime(stack).catch(() => undefined), 500);
-  for (const name of Object.keys(LOADS)) await start(name);
-  await Promise.all([lookAtHung(), watchAtomic()]);
+  const watches: Promise<void>[] = [];
+  for (const name of Object.keys(LOADS)) {
+    await start(name);
+    if (name === 'Atomic') watches.push(watchAtomic());
+  }
+  await Promise.all([lookAtHung(), ...watches]);
 });
 after(async () => {
   clearInterval(pump);
