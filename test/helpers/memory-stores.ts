@@ -160,19 +160,21 @@ function checkEntity(entity: Entity): void {
   }
 }
 
-/** The part of OData filters the product uses: comparisons joined by `and`. */
+/** The part of OData filters the product uses: comparisons joined by `and`, and in brackets by `or`. */
 function matches(row: Entity, filter: string): boolean {
-  return filter.split(' and ').every((part) => {
-    const [, name, operator, text] = /^\(?(\w+) (eq|ne|lt|le|gt|ge) (.+?)\)?$/.exec(part.trim()) ?? [];
-    if (name === undefined || text === undefined)
-      throw new KfError('INTERNAL', `filter not understood: ${part}`);
-    const value =
-      name === 'PartitionKey' ? row.partitionKey : name === 'RowKey' ? row.rowKey : row.properties[name];
-    const wanted = text.startsWith("'") ? text.slice(1, -1).replaceAll("''", "'") : JSON.parse(text);
-    if (value === undefined) return false;
-    const order = value < wanted ? -1 : value > wanted ? 1 : 0;
-    return { eq: order === 0, ne: order !== 0, lt: order < 0, le: order <= 0, gt: order > 0, ge: order >= 0 }[
-      operator as 'eq'
-    ];
-  });
+  return filter.split(' and ').every((part) => part.split(' or ').some((one) => matchesOne(row, one)));
+}
+
+function matchesOne(row: Entity, part: string): boolean {
+  const [, name, operator, text] = /^\(?(\w+) (eq|ne|lt|le|gt|ge) (.+?)\)?$/.exec(part.trim()) ?? [];
+  if (name === undefined || text === undefined)
+    throw new KfError('INTERNAL', `filter not understood: ${part}`);
+  const value =
+    name === 'PartitionKey' ? row.partitionKey : name === 'RowKey' ? row.rowKey : row.properties[name];
+  const wanted = text.startsWith("'") ? text.slice(1, -1).replaceAll("''", "'") : JSON.parse(text);
+  if (value === undefined) return false;
+  const order = value < wanted ? -1 : value > wanted ? 1 : 0;
+  return { eq: order === 0, ne: order !== 0, lt: order < 0, le: order <= 0, gt: order > 0, ge: order >= 0 }[
+    operator as 'eq'
+  ];
 }

@@ -1,0 +1,188 @@
+import type { LoadLimits } from '../../../src/transactional/ports.js';
+import type { LoadState, LoadStep } from '../../../src/transactional/types.js';
+import type { Manners } from './service.js';
+import type { Names, Site } from './site.js';
+
+/** One way that a load can go; the enumeration puts faults at every call of it. */
+export interface Path {
+  readonly name: string;
+  /** How it ends when nothing fails that the path does not make fail itself. */
+  readonly ends: LoadState;
+  readonly request?: (names: Names) => Readonly<Record<string, unknown>>;
+  /** Before the load: tables, faults of the cluster. */
+  readonly prepare?: (site: Site) => Promise<void>;
+  readonly manners?: (names: Names) => Manners;
+  /** The caller cancels just before this step runs for the first time. */
+  readonly cancelAt?: LoadStep;
+  /** The orchestration vanishes just before this step runs for the first time; the reaper goes on. */
+  readonly loseAt?: LoadStep;
+  readonly refusesMoves?: boolean;
+  readonly limits?: Partial<LoadLimits>;
+  /** Rows appear one batch after the other. */
+  readonly isPartial?: boolean;
+  readonly isQueued?: boolean;
+  /** The target exists before. Default true. */
+  readonly hasTarget?: boolean;
+  readonly usesTemp?: boolean;
+  /** The service ingests a blob twice by itself. */
+  readonly doublesRows?: boolean;
+  /** Moves after so many fail for good. */
+  readonly failsMovesAfter?: number;
+  /** Uncompressed bytes at which an upload is cut. Default: never. */
+  readonly cutBytes?: number;
+}
+
+export const COLUMNS = { n: 'long', s: 'string' } as const;
+const EXTENTS_MOVE = 'ExtentsMove';
+const withTemp = ({ temp }: Names) => ({ tempTableName: temp });
+
+/** The cluster refuses the commit so many times. */
+const commitFails =
+  (times: number, action: string, kind = EXTENTS_MOVE) =>
+  async ({ engine, names }: Site): Promise<void> => {
+    engine.faults.add({ target: 'operation', match: `/^${kind}.*${names.table}\\b/`, action, times });
+  };
+
+const rejects = (path: string, verdict: object): ((names: Names) => Manners) => {
+  return () => ({
+    judge: (blob) => (blob.endsWith(path) ? ({ state: 'failed', ...verdict } as never) : undefined),
+  });
+};
+
+const leaky = 'cannot read https://acct.blob.core.windows.net/sas/a.csv?sv=2024-01-01&sig=canary-caller';
+
+export const paths: readonly Path[] = [
+  { name: 'success', ends: 'committed' },
+  {
+    name: 'failed blob',
+    ends: 'rolledBack',
+    manners: rejects('/p/2.csv', { failure: 'permanent', errorCode: 'Stream_WrongNumberOfFields', details: leaky }),
+  },
+  {
+    name: 'passing failure of a blob',
+    ends: 'committed',
+    manners: () => ({
+      judge: (blob, tries) =>
+        blob.endsWith('/p/1.csv') && tries < 2 ? { state: 'failed', failure: 'transient' } : undefined,
+    }),
+  },
+  {
+    name: 'skipped by tag',
+    ends: 'skipped',
+    request: () => ({ tags: { ingestBy: ['day'], ingestIfNotExists: ['day'] } }),
+    prepare: async ({ outside, names }) => {
+      await outside(`.alter table ${names.table} extent tags ('ingest-by:day') <| .show table ${names.table} extents`);
+    },
+  },
+  {
+    name: 'tags that must not be there',
+    ends: 'committed',
+    request: () => ({ tags: { ingestBy: ['day', 'hour'], ingestIfNotExists: ['day'] } }),
+  },
+  { name: 'cancelled at inspect', ends: 'cancelled', cancelAt: 'inspect' },
+  { name: 'cancelled at prepare', ends: 'cancelled', cancelAt: 'prepare' },
+  { name: 'cancelled at stage', ends: 'cancelled', cancelAt: 'stage' },
+  { name: 'cancelled at ingest', ends: 'cancelled', cancelAt: 'ingest' },
+  { name: 'cancelled at wait', ends: 'cancelled', cancelAt: 'wait' },
+  { name: 'cancelled at verify', ends: 'cancelled', cancelAt: 'verify' },
+  { name: 'cancelled at mark', ends: 'cancelled', cancelAt: 'mark' },
+  { name: 'cancelled at commit', ends: 'cancelled', cancelAt: 'commit' },
+  { name: 'cancelled at settle', ends: 'committed', cancelAt: 'settle' },
+  { name: 'cancelled at finish', ends: 'committed', cancelAt: 'finish' },
+  {
+    name: 'rows mismatch, staged anew',
+    ends: 'committed',
+    doublesRows: true,
+    manners: () => ({ isTwice: (blob, tries) => blob.endsWith('/a.csv') && tries === 0 }),
+  },
+  {
+    name: 'rows mismatch twice',
+    ends: 'rolledBack',
+    doublesRows: true,
+    manners: () => ({ isTwice: (blob) => blob.endsWith('/a.csv') }),
+  },
+  { name: 'commit fails twice', ends: 'committed', prepare: commitFails(2, 'transient') },
+  { name: 'commit fails for good', ends: 'rolledBack', prepare: commitFails(20, 'fail') },
+  { name: 'commit operation vanishes', ends: 'committed', prepare: commitFails(1, 'vanish') },
+  { name: 'commit ends as failed though it is done', ends: 'committed', prepare: commitFails(1, 'loseAnswer') },
+  { name: 'calls that are never answered', ends: 'committed', manners: () => ({ isDeaf: (call) => call === 0 }) },
+  { name: 'calls that are done and never answered', ends: 'committed', manners: () => ({ isMute: (call) => call === 0 }) },
+  {
+    name: 'queued',
+    ends: 'committed',
+    isQueued: true,
+    request: () => ({ writeMode: 'Queued', expectedRows: null }),
+  },
+  {
+    name: 'queued, failed blob',
+    ends: 'failedDirty',
+    isQueued: true,
+    request: () => ({ writeMode: 'Queued', expectedRows: null }),
+    manners: rejects('/p/2.csv', { failure: 'permanent', errorCode: 'Stream_WrongNumberOfFields' }),
+  },
+  { name: 'append', ends: 'committed', refusesMoves: true },
+  {
+    name: 'append fails twice',
+    ends: 'committed',
+    refusesMoves: true,
+    prepare: commitFails(2, 'transient', 'TableSetOrAppend'),
+  },
+  { name: 'append, cancelled at commit', ends: 'cancelled', refusesMoves: true, cancelAt: 'commit' },
+  { name: 'own staging table', ends: 'committed', usesTemp: true, request: withTemp },
+  {
+    name: 'own staging table, failed blob',
+    ends: 'rolledBack',
+    usesTemp: true,
+    request: withTemp,
+    manners: rejects('/p/2.csv', { failure: 'permanent', errorCode: 'Stream_WrongNumberOfFields' }),
+  },
+  {
+    name: 'own staging table, rows mismatch',
+    ends: 'committed',
+    usesTemp: true,
+    request: withTemp,
+    doublesRows: true,
+    manners: () => ({ isTwice: (blob, tries) => blob.endsWith('/a.csv') && tries === 0 }),
+  },
+  {
+    name: 'own staging table, cancelled at commit',
+    ends: 'cancelled',
+    usesTemp: true,
+    request: withTemp,
+    cancelAt: 'commit',
+  },
+  {
+    name: 'own staging table, append',
+    ends: 'committed',
+    usesTemp: true,
+    refusesMoves: true,
+    request: withTemp,
+  },
+  {
+    name: 'several moves',
+    ends: 'committed',
+    isPartial: true,
+    limits: { maxExtentsPerMove: 2 },
+    request: () => ({ allowPartialVisibility: true }),
+  },
+  {
+    name: 'several moves, the second fails for good',
+    ends: 'rolledBack',
+    isPartial: true,
+    limits: { maxExtentsPerMove: 2 },
+    request: () => ({ allowPartialVisibility: true }),
+    failsMovesAfter: 1,
+  },
+  { name: 'uploads that are cut', ends: 'committed', cutBytes: 24 },
+  {
+    name: 'target is made',
+    ends: 'committed',
+    hasTarget: false,
+    request: () => ({ tableCreateOptions: 'CreateIfNotExist', schema: COLUMNS }),
+  },
+  { name: 'target is missing', ends: 'rolledBack', hasTarget: false },
+  { name: 'orchestration lost at ingest', ends: 'committed', loseAt: 'ingest' },
+  { name: 'orchestration lost at commit', ends: 'committed', loseAt: 'commit' },
+  { name: 'orchestration lost at settle', ends: 'committed', loseAt: 'settle' },
+  { name: 'orchestration lost at finish', ends: 'committed', loseAt: 'finish' },
+];
