@@ -13,8 +13,6 @@ const MAX_RESTAGES = 1;
 /** An undo, or a commit whose end is not known, is kept at for this long after the deadline. */
 const KEEP_TRYING_MS = 24 * 3_600_000;
 
-/** Steps in which a commit may be under way: they lead to `undo` only by what `settle` sees. */
-const inCommit: ReadonlySet<LoadStep> = new Set(['commit', 'settle']);
 /** Steps that no deadline and no cancellation interrupts. */
 const uninterrupted: ReadonlySet<LoadStep> = new Set(['settle', 'finish', 'undo']);
 
@@ -66,12 +64,14 @@ function afterError(
   }
 }
 
-/** From `settle`: committed, nothing committed, or to be tried again. */
-function afterSettle(progress: LoadProgress, next: LoadStep): LoadProgress {
+/** From `settle`: committed, nothing committed, or to be tried again, which is not begun after the deadline. */
+function afterSettle(progress: LoadProgress, next: LoadStep, nowMs: number): LoadProgress {
   if (next === 'finish') {
     const { undo: _tooLate, ...rest } = progress;
     return goTo(rest, 'finish');
   }
+  if (progress.undo === undefined && nowMs >= progress.deadlineMs)
+    return turnBack(progress, rolledBack(timedOut(progress)));
   return goTo(progress, progress.undo === undefined ? next : 'undo');
 }
 
@@ -85,9 +85,7 @@ export function advance(progress: LoadProgress, answer: StepAnswer, nowMs: numbe
     case 'end':
       return { ...progress, ended: answer.state };
     case 'error':
-      return late && !inCommit.has(progress.step)
-        ? turnBack(progress, rolledBack(timedOut(progress)))
-        : afterError(progress, answer, nowMs);
+      return late ? turnBack(progress, rolledBack(timedOut(progress))) : afterError(progress, answer, nowMs);
     case 'fail':
       return turnBack(progress, rolledBack(answer.error));
     case 'cancel':
@@ -103,7 +101,7 @@ export function advance(progress: LoadProgress, answer: StepAnswer, nowMs: numbe
         : turnBack(progress, rolledBack(answer.error));
     case 'done': {
       const next = answer.next ?? nextOf(progress.step);
-      if (progress.step === 'settle') return afterSettle(progress, next);
+      if (progress.step === 'settle') return afterSettle(progress, next, nowMs);
       return late && !uninterrupted.has(next)
         ? turnBack(progress, rolledBack(timedOut(progress)))
         : goTo(progress, next);

@@ -1,5 +1,6 @@
 import * as commands from '../kusto/load-commands.js';
-import { type Engine, isMissing } from './engine.js';
+import type { Row } from '../kusto/rows.js';
+import { type Engine, noneIfMissing } from './engine.js';
 import {
   callTagPrefix,
   claimKeys,
@@ -36,19 +37,25 @@ export async function removeStaging(deps: LoadDeps, load: Load, engine: Engine):
     }
     return;
   }
-  const extents = await engine.command(commands.showExtents(tempTableName)).catch((error: unknown) => {
-    if (isMissing(error)) return [];
-    throw error;
-  });
-  const ours = extents.filter(({ tags }) => isOurs(String(tags ?? ''), load.id));
-  if (ours.length > 0) {
-    await engine.command(
-      commands.dropExtents(
-        tempTableName,
-        ours.map((row) => String(row['extentid'])),
-      ),
-    );
-  }
+  const ours = await oursIn(load, engine, tempTableName);
+  if (ours.length > 0) await engine.command(commands.dropExtents(tempTableName, ours));
+}
+
+/**
+ * What a load brought into a user's table stays there, under other tags and so under other ids: nothing selects it
+ * any more, and a commit command that is still on its way finds nothing.
+ */
+export async function disarm(load: Load, engine: Engine, table: string): Promise<void> {
+  const tag = `${callTagPrefix(load.id)}undone`;
+  const ours = await oursIn(load, engine, table, tag);
+  if (ours.length > 0) await engine.command(commands.setExtentTags(table, [tag], ours));
+}
+
+/** Ids of the extents that this load has brought into a table, but for those with the tag `but`. */
+async function oursIn(load: Load, engine: Engine, table: string, but?: string): Promise<string[]> {
+  const extents = await engine.command(commands.showExtents(table)).catch(noneIfMissing<Row[]>([]));
+  const ours = extents.filter(({ tags }) => isOurs(String(tags ?? ''), load.id) && tags !== but);
+  return ours.map((row) => String(row['extentid']));
 }
 
 const isOurs = (tags: string, id: string): boolean =>

@@ -33,6 +33,14 @@ export function isMissing(error: unknown): boolean {
   );
 }
 
+/** For what is asked of an entity that may be gone: then this. */
+export function noneIfMissing<T>(none: T): (error: unknown) => T {
+  return (error) => {
+    if (isMissing(error)) return none;
+    throw error;
+  };
+}
+
 /** The client request ids of a load begin so; people find its commands by its id. */
 export const clientRequestIdOf = (id: string, rest: string): string => `KF.load;${id};${rest}`;
 

@@ -1,8 +1,8 @@
 import * as commands from '../kusto/load-commands.js';
 import { asKfError } from '../runtime/errors.js';
-import { cleanUp } from './clean-up.js';
+import { cleanUp, removeBlobs } from './clean-up.js';
 import { engineOf } from './engine.js';
-import { loadFolder, loadMark, markOfStagingTable } from './names.js';
+import { claimKeys, loadFolder, loadMark, markOfStagingTable } from './names.js';
 import type { LoadDeps, LoadStarter } from './ports.js';
 import type { Load } from './types.js';
 
@@ -44,6 +44,7 @@ export function createLoadReaper(deps: LoadDeps, options: ReaperOptions): LoadRe
     reap: async (starter, signal) => {
       await resume(deps, starter);
       await cleanEnded(deps, signal);
+      await cleanDirty(deps, signal);
       const owned = await ownedMarks(deps);
       const tables = await orphanTables(deps, options, owned);
       for (const table of await agedTables(deps, tables)) await dropOrphan(deps, table, signal);
@@ -88,11 +89,31 @@ async function cleanEnded(deps: LoadDeps, signal: AbortSignal): Promise<void> {
         await deps.store.change(load.id, () => ({ cleaned: true }));
       }
     } catch (thrown) {
-      const { code, message } = asKfError(thrown, 'INTERNAL', 'reaper');
-      deps.logger.warn('load.cleanFailed', { load: load.id, code, message });
+      tellFailure(deps, load, thrown);
     }
     if (++cleaned >= MAX_PER_ROUND || signal.aborted) return;
   }
+}
+
+/** What a person is to mend are tables; blobs, secrets and claims of such a load are of no more use. */
+async function cleanDirty(deps: LoadDeps, signal: AbortSignal): Promise<void> {
+  let cleaned = 0;
+  for await (const load of deps.store.inState('failedDirty')) {
+    if (load.cleaned) continue;
+    try {
+      await removeBlobs(deps, load);
+      for (const key of claimKeys(load)) await deps.store.unclaim(key, load.id);
+      await deps.store.change(load.id, () => ({ cleaned: true }));
+    } catch (thrown) {
+      tellFailure(deps, load, thrown);
+    }
+    if (++cleaned >= MAX_PER_ROUND || signal.aborted) return;
+  }
+}
+
+function tellFailure(deps: LoadDeps, load: Load, thrown: unknown): void {
+  const { code, message } = asKfError(thrown, 'INTERNAL', 'reaper');
+  deps.logger.warn('load.cleanFailed', { load: load.id, code, message });
 }
 
 async function orphanTables(

@@ -212,7 +212,7 @@ export interface Load {
   /** Calls of a Queued load whose answer was lost and which were repeated. */
   readonly possibleDuplicates: number;
   readonly skippedBy?: string;
-  /** Kept here too, so that an undo outlives its orchestration. */
+  /** From the moment it is decided, so that an undo goes on as it began. */
   readonly undo?: LoadUndo;
   readonly error?: LoadError;
   /** The command that mends what an undo could not. */

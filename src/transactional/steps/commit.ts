@@ -32,7 +32,9 @@ export const commit: Step = async (context) => {
     batchSize,
   };
   await deps.store.change(load.id, () => ({ commit: intent }));
-  const text = textOf(context, intent.form, extents.slice(0, batchSize));
+  // A copy is one command however many extents it reads: it leaves them where they are, so a part would be taken twice.
+  const taken = intent.form === 'move' ? extents.slice(0, batchSize) : extents;
+  const text = textOf(context, intent.form, taken);
   const [row] = await engine.command(text, intent.clientRequestId);
   const operationId = String(row?.['operationid'] ?? '');
   await deps.store.change(load.id, ({ commit: held }) =>

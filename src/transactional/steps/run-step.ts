@@ -67,7 +67,7 @@ async function begin(deps: LoadDeps, progress: LoadProgress): Promise<Load> {
   const load = await deps.store.get(progress.id);
   if (load === undefined) throw new KfError('NOT_FOUND', `load ${progress.id}: unknown`);
   const { step, undo } = progress;
-  const isKnown = load.step === step && JSON.stringify(load.undo) === JSON.stringify(undo);
+  const isKnown = load.step === step && (undo === undefined || load.undo !== undefined);
   if (isKnown || load.state !== 'running') return load;
   return deps.store.change(load.id, () => ({ step, ...(undo === undefined ? {} : { undo }) }));
 }

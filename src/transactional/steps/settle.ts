@@ -1,7 +1,7 @@
 import { parseTimeSpan } from '../../config/units.js';
 import * as commands from '../../kusto/load-commands.js';
 import type { Row } from '../../kusto/rows.js';
-import { isMissing } from '../engine.js';
+import { noneIfMissing } from '../engine.js';
 import { markerTag, stagingTableOf } from '../names.js';
 import type { Load, LoadCommit } from '../types.js';
 import type { Step, StepContext } from './context.js';
@@ -22,10 +22,10 @@ const MIN_BATCH = 50;
 export const settle: Step = async (context) => {
   const { load } = context;
   const { commit } = load;
-  if (commit === undefined) return { is: 'done', next: 'undo' };
+  if (commit === undefined) return { is: 'done', next: 'commit' };
   const operation = await findOperation(context, commit);
   const state = String(operation?.['state'] ?? '');
-  if (/^(InProgress|Scheduled)$/i.test(state)) return stillRunning(context, commit, operation);
+  if (isRunning(operation)) return stillRunning(context, commit, operation);
   const seen = await look(context);
   if (seen.isComplete) return committed(context, operation);
   if (commit.cleared >= commit.attempt) return { is: 'done', next: 'commit' };
@@ -35,8 +35,11 @@ export const settle: Step = async (context) => {
     : unsuccessful(context, { commit, operation, seen });
 };
 
+export const isRunning = (operation: Row | undefined): boolean =>
+  /^(InProgress|Scheduled)$/i.test(String(operation?.['state'] ?? ''));
+
 /** By its id, in the log of updates after six hours, or by the client request id when the answer was lost. */
-async function findOperation(
+export async function findOperation(
   { deps, load, engine }: StepContext,
   commit: LoadCommit,
 ): Promise<Row | undefined> {
@@ -65,16 +68,20 @@ async function stillRunning(
 ): Promise<StepAnswer> {
   const now = deps.clock.now();
   const operationId = commit.operationId ?? operation?.['operationid'];
-  if (
-    (load.cancelRequested || now >= load.deadlineMs) &&
-    typeof operationId === 'string' &&
-    progress.waits % 8 === 0
-  ) {
-    await engine.command(commands.cancelOperation(operationId)).catch((error: unknown) => {
-      deps.logger.debug('load.cancelFailed', { load: load.id, message: String(error) });
-    });
-  }
+  if ((load.cancelRequested || now >= load.deadlineMs) && progress.waits % 8 === 0)
+    await cancelOperation({ deps, load, engine }, operationId);
   return { is: 'wait', afterMs: Math.min(10_000, Math.max(250, Math.round((now - commit.issuedAtMs) / 4))) };
+}
+
+/** Asks for it; what becomes of the operation is seen by looking. */
+export async function cancelOperation(
+  { deps, load, engine }: Pick<StepContext, 'deps' | 'load' | 'engine'>,
+  operationId: unknown,
+): Promise<void> {
+  if (typeof operationId !== 'string') return;
+  await engine.command(commands.cancelOperation(operationId)).catch((error: unknown) => {
+    deps.logger.debug('load.cancelFailed', { load: load.id, message: String(error) });
+  });
 }
 
 interface Seen {
@@ -86,16 +93,12 @@ interface Seen {
 async function look({ deps, load, engine }: StepContext): Promise<Seen> {
   const marker = markerTag(load.id);
   const wanted = load.verified?.rows ?? 0;
-  const target = await engine.tagged(load.options.table, marker);
+  const none = noneIfMissing({ extents: 0, rows: 0 });
+  const target = await engine.tagged(load.options.table, marker).catch(none);
   if (load.commit?.form === 'append') {
     return { inTarget: target.rows, isComplete: target.rows === wanted && target.extents > 0 };
   }
-  const left = await engine
-    .tagged(stagingTableOf(deps.stagingPrefix, load), marker)
-    .catch((error: unknown) => {
-      if (isMissing(error)) return { extents: 0, rows: 0 };
-      throw error;
-    });
+  const left = await engine.tagged(stagingTableOf(deps.stagingPrefix, load), marker).catch(none);
   const isComplete = target.rows === wanted && target.extents > 0 && left.extents === 0;
   return { inTarget: target.rows, isComplete };
 }
@@ -135,10 +138,7 @@ interface Outcome {
 async function completed(context: StepContext, { commit, seen, operation }: Outcome): Promise<StepAnswer> {
   const { deps, load, engine } = context;
   const id = String(operation['operationid'] ?? commit.operationId);
-  const details = await engine.command(commands.showOperationDetails(id)).catch((error: unknown) => {
-    if (isMissing(error)) return [];
-    throw error;
-  });
+  const details = await engine.command(commands.showOperationDetails(id)).catch(noneIfMissing<Row[]>([]));
   const bad = details.find(
     (row) => row['resultextentid'] === 'Failed' || String(row['details'] ?? '') !== '',
   );
@@ -201,7 +201,9 @@ async function tryAgain(context: StepContext, { commit, canRetry, why }: Retry):
   return { is: 'wait', afterMs: Math.min(30_000, 500 * 2 ** Math.min(tries, 6)) };
 }
 
+/** Of a load whose cancellation is asked for, that is the reason why nothing is tried again. */
 function failure(load: Load, why: string): StepAnswer {
+  if (load.cancelRequested) return { is: 'cancel' };
   const { form, attempt } = load.commit as LoadCommit;
   const message = `load ${load.id}: the ${form === 'move' ? 'move of extents' : 'append'} failed in attempt ${attempt}: ${why}`;
   return { is: 'fail', error: { code: 'LOAD_COMMIT_FAILED', message } };

@@ -2,6 +2,7 @@ import { mappingKindOf } from '../../config/kusto-types.js';
 import { refreshBatchingPolicy } from '../../kusto/commands.js';
 import * as commands from '../../kusto/load-commands.js';
 import { KfError } from '../../runtime/errors.js';
+import { disarm } from '../clean-up.js';
 import { callTagPrefix, planBlob, STAGING_MAPPING, stagingTableOf } from '../names.js';
 import { readStaged, storeOf } from '../staged.js';
 import type { LoadPlan, PlannedBlob } from '../types.js';
@@ -22,6 +23,10 @@ export const stage: Step = async (context) => {
   const generation = progress.restages;
   // A late run of an earlier generation has nothing to do any more.
   if (before.generation > generation) return { is: 'done' };
+  const { tempTableName } = before.options;
+  // In a user's table the extents of both lie together, and those of before may be marked for the commit.
+  if (before.generation < generation && tempTableName !== undefined)
+    await disarm(before, context.engine, tempTableName);
   const load =
     before.generation === generation ? before : await deps.store.change(before.id, () => ({ generation }));
   const now: StepContext = { ...context, load };

@@ -44,13 +44,16 @@ export interface LoadProgress {
   readonly ended?: LoadState;
 }
 
-/** Where a load begins, and where one goes on whose orchestration is gone: what may be committed is settled first. */
-export function progressOf(
-  load: Pick<Load, 'id' | 'step' | 'generation' | 'deadlineMs' | 'commit' | 'undo'>,
-): LoadProgress {
-  const { id, deadlineMs, generation, commit, undo } = load;
-  const isPast = load.step === 'finish' || load.step === 'undo';
-  const step = commit === undefined || isPast ? load.step : 'settle';
-  const again = { id, step, attempt: 0, waits: 0, restages: generation, deadlineMs, waitMs: 0 };
-  return undo === undefined ? again : { ...again, undo };
+const afterCommit: ReadonlySet<LoadStep> = new Set(['settle', 'finish', 'undo']);
+
+type Resumed = Pick<Load, 'id' | 'step' | 'generation' | 'deadlineMs' | 'commit' | 'undo'>;
+
+/** Where a load begins, and where one goes on whose orchestration is gone: never past a commit that may be under way. */
+export function progressOf(load: Resumed): LoadProgress {
+  const step = load.commit !== undefined && !afterCommit.has(load.step) ? 'settle' : load.step;
+  const { id, deadlineMs, generation, undo } = load;
+  return {
+    ...{ id, step, attempt: 0, waits: 0, restages: generation, deadlineMs, waitMs: 0 },
+    ...(undo === undefined ? {} : { undo }),
+  };
 }

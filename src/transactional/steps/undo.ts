@@ -1,14 +1,17 @@
 import * as commands from '../../kusto/load-commands.js';
 import { KfError } from '../../runtime/errors.js';
-import { removeBlobs, removeStaging } from '../clean-up.js';
-import { isMissing } from '../engine.js';
+import { disarm, removeBlobs, removeStaging } from '../clean-up.js';
+import { type Engine, noneIfMissing } from '../engine.js';
 import { claimKeys, markerTag, stagingTableOf } from '../names.js';
 import type { Load, LoadError, LoadState } from '../types.js';
 import { type Step, type StepContext, toLoadError } from './context.js';
+import { cancelOperation, findOperation, isRunning } from './settle.js';
 
 /** Tries of an undo before a person is asked, with their waits about five minutes; and when the cause seems to last. */
 const MAX_TRIES = 12;
 const MAX_PERMANENT_TRIES = 3;
+/** Looks for the end of an append, of at most 30 s each: no operation of the service lasts longer than an hour. */
+const MAX_WAITS = 150;
 
 /**
  * Takes back what the load did, and records how it ended. Only after `settle` has seen that no commit is under way.
@@ -22,8 +25,7 @@ export const undo: Step = async (context) => {
       await clean(context);
       return await endDirty(context, partial(load, error));
     }
-    await takeBack(context);
-    await clean(context);
+    if (!(await clean(context))) return { is: 'wait' };
   } catch (thrown) {
     const canWait = !(thrown instanceof KfError) || thrown.retryable || thrown.code === 'STORAGE_CONFLICT';
     if (progress.attempt < (canWait ? MAX_TRIES : MAX_PERMANENT_TRIES)) throw thrown;
@@ -34,39 +36,40 @@ export const undo: Step = async (context) => {
   return end(context, { state: as, ...(error === undefined ? {} : { error }) });
 };
 
-/** Extents that an earlier move of several has brought into the target. */
-async function takeBack({ load, engine }: StepContext): Promise<void> {
-  if (load.commit === undefined) return;
-  const marker = markerTag(load.id);
-  if ((await engine.tagged(load.options.table, marker)).extents === 0) return;
-  await engine.command(commands.dropTagged(load.options.table, marker));
-}
-
-async function clean({ deps, load, engine }: StepContext): Promise<void> {
+/**
+ * What feeds the commit goes first: a command that is still on its way brings nothing after the target was looked at.
+ * @returns false while a commit goes on
+ */
+async function clean(context: StepContext): Promise<boolean> {
+  const { deps, load, engine } = context;
   const { tempTableName } = load.options;
   await (tempTableName === undefined
     ? removeStaging(deps, load, engine)
-    : disarm({ deps, load, engine }, tempTableName));
+    : disarm(load, engine, tempTableName));
+  if (await stillCopies(context)) return false;
+  await takeBack(load, engine);
   await removeBlobs(deps, load);
   for (const key of claimKeys(load)) await deps.store.unclaim(key, load.id);
+  return true;
 }
 
-/**
- * A user's table keeps its rows for inspection; its extents get other tags, and so other ids, so that a commit
- * command that is still on its way finds nothing.
- */
-async function disarm(
-  { load, engine }: Pick<StepContext, 'deps' | 'load' | 'engine'>,
-  table: string,
-): Promise<void> {
-  const marked = await engine
-    .command(commands.showTagged(table, markerTag(load.id)))
-    .catch((error: unknown) => {
-      if (isMissing(error)) return [];
-      throw error;
-    });
-  const ids = marked.map((row) => String(row['extentid']));
-  if (ids.length > 0) await engine.command(commands.setExtentTags(table, [`drop-by:${load.id}/undone`], ids));
+/** An append that has read its rows ends though they are gone: it is cancelled, and its end awaited. */
+async function stillCopies(context: StepContext): Promise<boolean> {
+  const { commit } = context.load;
+  if (commit?.form !== 'append' || context.progress.waits >= MAX_WAITS) return false;
+  const operation = await findOperation(context, commit);
+  if (!isRunning(operation)) return false;
+  await cancelOperation(context, operation?.['operationid']);
+  return true;
+}
+
+/** Extents that a move of several, or one that came late, has brought into the target. */
+async function takeBack(load: Load, engine: Engine): Promise<void> {
+  if (load.commit === undefined) return;
+  const { table } = load.options;
+  const marker = markerTag(load.id);
+  const { extents } = await engine.tagged(table, marker).catch(noneIfMissing({ extents: 0, rows: 0 }));
+  if (extents > 0) await engine.command(commands.dropTagged(table, marker));
 }
 
 /** Something is in the target, or may still get there. */

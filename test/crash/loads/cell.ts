@@ -7,9 +7,9 @@ import { createManualClock, type ManualClock } from '../../helpers/manual-clock.
 import { Orchestration } from './driver.js';
 import { type LocalEngine, openLocalEngine } from './engine.js';
 import { Crash, type Fault, FaultPlan, type Life } from './faults.js';
-import { judge, type Problem, sawTarget } from './oracle.js';
+import { judge, leftovers, type Problem, sawTarget } from './oracle.js';
 import type { Path } from './paths.js';
-import { openSite, type Process, requestOf, type Site } from './site.js';
+import { openSite, type Process, requestOf, type Site, STAGING_PREFIX } from './site.js';
 
 /** Shared by all cells: two clusters and a clock that only moves on. */
 export interface Ground {
@@ -46,7 +46,11 @@ const ORPHAN_MS = 3_700_000;
 const GRACE_MS = 61_000;
 
 /** One load from its request to its last trace, with these faults. */
-export async function runCell(ground: Ground, path: Path, faults: readonly Fault[] = []): Promise<CellResult> {
+export async function runCell(
+  ground: Ground,
+  path: Path,
+  faults: readonly Fault[] = [],
+): Promise<CellResult> {
   const number = ground.nextNumber();
   const site = await openSite({
     path,
@@ -66,15 +70,24 @@ export async function runCell(ground: Ground, path: Path, faults: readonly Fault
   problems.push(...(await judge(site, run)));
   await forget(site);
   const state = (await run.load())?.state ?? 'not accepted';
-  return { calls: run.plan.calls, fired: run.plan.fired, problems, state, replays: run.orchestration.replays };
+  return {
+    calls: run.plan.calls,
+    fired: run.plan.fired,
+    problems,
+    state,
+    replays: run.orchestration.replays,
+  };
 }
 
 async function forget({ engine, names, outside }: Site): Promise<void> {
   for (const table of engine.tables()) {
-    if (table === names.table || table === names.temp) await outside(`.drop table ${table}`);
+    if (isOfCell(table, names)) await outside(`.drop table ${table}`);
   }
   for (const { id } of engine.faults.list()) engine.faults.remove(id);
 }
+
+const isOfCell = (table: string, { table: target, temp }: Site['names']): boolean =>
+  table === target || table === temp || table.startsWith(STAGING_PREFIX);
 
 export class Run {
   readonly plan: FaultPlan;
@@ -152,6 +165,9 @@ export class Run {
   async #activity(progress: Parameters<Process['step']>[0]): Promise<string | undefined> {
     const { path } = this.#site;
     if (path.cancelAt === progress.step && this.#isFirst(`cancel ${progress.step}`)) await this.#cancel();
+    const { before } = path;
+    if (before?.step === progress.step && this.#isFirst(`before ${progress.step}`))
+      await before.act(this.#site);
     if (path.loseAt === progress.step && this.#isFirst(`lose ${progress.step}`)) {
       this.#life.alive = false;
       this.orchestration.forget();
@@ -219,6 +235,8 @@ export class Run {
     for (let round = 0; round < REAPER_ROUNDS; round++) {
       await this.#reap(ORPHAN_MS);
       if (this.orchestration.isRunning) await this.orchestration.run();
+      const load = await this.load();
+      if (load?.state !== 'running' && leftovers(this.#site, load).length === 0) return;
     }
   }
 }

@@ -1,9 +1,16 @@
 import { type Fault, type FaultKind, faultKinds } from './faults.js';
+import type { Path } from './paths.js';
 
 /** Calls that change nothing: of those there is no before and after. */
 const reads =
   /^(?:table\.(?:get|list)|blob\.(?:get|range|facts|list|stream|readUrl)|sources\.|queued\.status|starter\.state|kusto\.\w+ \.show)/;
-const ofReads: ReadonlySet<FaultKind> = new Set(['failBefore', 'refuse', 'throttle', 'crashBefore', 'cancel']);
+const ofReads: ReadonlySet<FaultKind> = new Set([
+  'failBefore',
+  'refuse',
+  'throttle',
+  'crashBefore',
+  'cancel',
+]);
 /** A step as a whole is answered by the platform, which neither refuses nor throttles. */
 const ofSteps: ReadonlySet<FaultKind> = new Set([
   'failBefore',
@@ -17,16 +24,55 @@ const ofSteps: ReadonlySet<FaultKind> = new Set([
 
 function applies(kind: FaultKind, call: string): boolean {
   if (call.startsWith('step.')) return ofSteps.has(kind);
+  // A writer takes bytes in order: its calls are never repeated by themselves.
+  if (kind === 'duplicate' && call.startsWith('blob.open.')) return false;
   if (kind === 'throttle' && !/^(?:kusto|queued)\./.test(call)) return false;
   return !reads.test(call) || ofReads.has(kind);
 }
 
-/** Of the command that commits: how many calls later it may still take effect. */
-const COMMIT_LATE_BY = [1, 2, 3, 6, 8, 12, 16, 20, 25, 30, 40];
+/** How many calls after it was lost the command that commits may still take effect. */
+const LATE_BY = [1, 4, 9, 16, 25, 36, 49, 64];
+/** Of a load that is cancelled meanwhile it is every call until the load is over. */
+const LATE_BY_CANCELLED = Array.from({ length: 80 }, (_, calls) => calls + 1);
 const commits = /\.move async|\.set-or-append/;
 
+/** Of the cells at calls that were tried in full elsewhere, one of so many is tried. */
+const REPEATS_ONE_OF = 6;
+
+/** Where each call stands: in which step, as which call of it. The same place comes again with every look of a wait. */
+function placesOf(calls: readonly string[]): string[] {
+  let step = 'start';
+  let position = 0;
+  return calls.map((call) => {
+    if (call.startsWith('step.')) {
+      step = call;
+      position = 0;
+    }
+    return `${step} ${position++} ${call}`;
+  });
+}
+
+/**
+ * The cells of a path that are run: all of a place where the load that succeeds never is, when the path is there for
+ * the first time; a sample of the others, which `offset` chooses.
+ */
+export function sampled(
+  path: Path,
+  calls: readonly string[],
+  success: { readonly calls: readonly string[]; readonly offset: number },
+): Fault[] {
+  const places = placesOf(calls);
+  const known = new Set(calls === success.calls ? [] : placesOf(success.calls));
+  return cellsOf(path, calls).filter(({ at, lateBy }, number) => {
+    const place = places[at] as string;
+    const isNew = calls === success.calls || (!known.has(place) && places.indexOf(place) === at);
+    return isNew || lateBy !== undefined || (number + success.offset) % REPEATS_ONE_OF === 0;
+  });
+}
+
 /** Every fault at every call of a run. */
-export function cellsOf(calls: readonly string[]): Fault[] {
+function cellsOf({ cancelAt }: Path, calls: readonly string[]): Fault[] {
+  const commitLateBy = cancelAt === 'settle' ? LATE_BY_CANCELLED : LATE_BY;
   return calls.flatMap((call, at) =>
     faultKinds
       .filter((kind) => applies(kind, call))
@@ -37,7 +83,7 @@ export function cellsOf(calls: readonly string[]): Fault[] {
             { at, kind, viaReaper: true },
           ];
         if (kind === 'late' && commits.test(call))
-          return COMMIT_LATE_BY.map((lateBy) => ({ at, kind, lateBy }));
+          return commitLateBy.map((lateBy) => ({ at, kind, lateBy }));
         return [{ at, kind }];
       }),
   );

@@ -192,7 +192,9 @@ function flowOf(instance: Instance, { make, nowMs, continueAs }: Parts): LoadFlo
     },
     timer: (untilMs) => {
       const task = make({ kind: 'timer', asked: `timer ${untilMs}`, untilMs });
-      return Object.assign(task, { cancel: () => assert.ok(!task.isCompleted, 'cancels a timer that fired') });
+      return Object.assign(task, {
+        cancel: () => assert.ok(!task.isCompleted, 'cancels a timer that fired'),
+      });
     },
     cancelEvent: () => make({ kind: 'event', asked: 'event' }),
     any: (tasks) => make({ kind: 'any', asked: 'any', children: tasks as readonly Task[] }),

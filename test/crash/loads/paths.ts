@@ -16,11 +16,15 @@ export interface Path {
   readonly cancelAt?: LoadStep;
   /** The orchestration vanishes just before this step runs for the first time; the reaper goes on. */
   readonly loseAt?: LoadStep;
+  /** What somebody else does just before this step runs for the first time. */
+  readonly before?: { readonly step: LoadStep; readonly act: (site: Site) => Promise<void> };
   readonly refusesMoves?: boolean;
   readonly limits?: Partial<LoadLimits>;
   /** Rows appear one batch after the other. */
   readonly isPartial?: boolean;
   readonly isQueued?: boolean;
+  /** Somebody drops the target meanwhile. */
+  readonly losesTarget?: boolean;
   /** The target exists before. Default true. */
   readonly hasTarget?: boolean;
   readonly usesTemp?: boolean;
@@ -56,7 +60,11 @@ export const paths: readonly Path[] = [
   {
     name: 'failed blob',
     ends: 'rolledBack',
-    manners: rejects('/p/2.csv', { failure: 'permanent', errorCode: 'Stream_WrongNumberOfFields', details: leaky }),
+    manners: rejects('/p/2.csv', {
+      failure: 'permanent',
+      errorCode: 'Stream_WrongNumberOfFields',
+      details: leaky,
+    }),
   },
   {
     name: 'passing failure of a blob',
@@ -71,7 +79,9 @@ export const paths: readonly Path[] = [
     ends: 'skipped',
     request: () => ({ tags: { ingestBy: ['day'], ingestIfNotExists: ['day'] } }),
     prepare: async ({ outside, names }) => {
-      await outside(`.alter table ${names.table} extent tags ('ingest-by:day') <| .show table ${names.table} extents`);
+      await outside(
+        `.alter table ${names.table} extent tags ('ingest-by:day') <| .show table ${names.table} extents`,
+      );
     },
   },
   {
@@ -104,9 +114,21 @@ export const paths: readonly Path[] = [
   { name: 'commit fails twice', ends: 'committed', prepare: commitFails(2, 'transient') },
   { name: 'commit fails for good', ends: 'rolledBack', prepare: commitFails(20, 'fail') },
   { name: 'commit operation vanishes', ends: 'committed', prepare: commitFails(1, 'vanish') },
-  { name: 'commit ends as failed though it is done', ends: 'committed', prepare: commitFails(1, 'loseAnswer') },
-  { name: 'calls that are never answered', ends: 'committed', manners: () => ({ isDeaf: (call) => call === 0 }) },
-  { name: 'calls that are done and never answered', ends: 'committed', manners: () => ({ isMute: (call) => call === 0 }) },
+  {
+    name: 'commit ends as failed though it is done',
+    ends: 'committed',
+    prepare: commitFails(1, 'loseAnswer'),
+  },
+  {
+    name: 'calls that are never answered',
+    ends: 'committed',
+    manners: () => ({ isDeaf: (call) => call === 0 }),
+  },
+  {
+    name: 'calls that are done and never answered',
+    ends: 'committed',
+    manners: () => ({ isMute: (call) => call === 0 }),
+  },
   {
     name: 'queued',
     ends: 'committed',
@@ -157,6 +179,65 @@ export const paths: readonly Path[] = [
     usesTemp: true,
     refusesMoves: true,
     request: withTemp,
+  },
+  {
+    name: 'own staging table, cancelled at settle',
+    ends: 'committed',
+    usesTemp: true,
+    request: withTemp,
+    cancelAt: 'settle',
+  },
+  {
+    name: 'own staging table, append, cancelled at settle',
+    ends: 'committed',
+    usesTemp: true,
+    refusesMoves: true,
+    request: withTemp,
+    cancelAt: 'settle',
+  },
+  { name: 'append, cancelled at settle', ends: 'committed', refusesMoves: true, cancelAt: 'settle' },
+  {
+    name: 'own staging table, a blob comes again after the count',
+    ends: 'committed',
+    usesTemp: true,
+    doublesRows: true,
+    request: (names) => ({ ...withTemp(names), expectedRows: null }),
+    before: { step: 'mark', act: ({ service }) => service.again('/a.csv') },
+  },
+  {
+    name: 'a blob comes again after the count',
+    ends: 'committed',
+    doublesRows: true,
+    request: () => ({ expectedRows: null }),
+    before: { step: 'mark', act: ({ service }) => service.again('/a.csv') },
+  },
+  {
+    name: 'a blob comes again after the mark',
+    ends: 'committed',
+    request: () => ({ expectedRows: null }),
+    before: { step: 'commit', act: ({ service }) => service.again('/a.csv') },
+  },
+  {
+    name: 'target is dropped before the commit',
+    ends: 'rolledBack',
+    losesTarget: true,
+    before: { step: 'commit', act: ({ outside, names }) => outside(`.drop table ${names.table}`) },
+  },
+  {
+    name: 'several moves, append',
+    ends: 'committed',
+    isPartial: true,
+    refusesMoves: true,
+    limits: { maxExtentsPerMove: 2 },
+    request: () => ({ allowPartialVisibility: true }),
+  },
+  {
+    name: 'several moves, cancelled at settle',
+    ends: 'cancelled',
+    isPartial: true,
+    cancelAt: 'settle',
+    limits: { maxExtentsPerMove: 2 },
+    request: () => ({ allowPartialVisibility: true }),
   },
   {
     name: 'several moves',

@@ -37,6 +37,8 @@ export interface Manners {
 export interface IngestionDouble extends QueuedIngestion {
   /** Ingests all that was taken. */
   work(): Promise<void>;
+  /** Ingests a blob that was ingested once more, as a service does that is at least once. */
+  again(path: string): Promise<void>;
   readonly submits: readonly SubmitRequest[];
 }
 
@@ -67,9 +69,7 @@ export function createIngestionDouble(options: IngestionDoubleOptions): Ingestio
     } catch (error) {
       return failed(item.sourceId, 'BadRequest_TableNotExist', String(error));
     }
-    return manners.isMute?.(item.call) === true
-      ? undefined
-      : { sourceId: item.sourceId, state: 'succeeded' };
+    return manners.isMute?.(item.call) === true ? undefined : { sourceId: item.sourceId, state: 'succeeded' };
   };
   return {
     maxBlobsPerCall: 20,
@@ -90,6 +90,13 @@ export function createIngestionDouble(options: IngestionDoubleOptions): Ingestio
       }),
     work: async () => {
       for (const item of [...taken.values()].flat()) item.status ??= await work(item);
+    },
+    again: async (path) => {
+      const item = [...taken.values()]
+        .flat()
+        .find(({ url }) => new URL(url.reveal()).pathname.endsWith(path));
+      const body = item === undefined ? undefined : options.resolve(item.url);
+      if (item !== undefined && body !== undefined) await ingest(options.engine, item.request, body);
     },
     serviceContainer: async () => new SasUrl('https://memory.invalid/service'),
   };

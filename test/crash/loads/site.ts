@@ -3,7 +3,7 @@ import type { KustoClient } from '../../../src/kusto/ports.js';
 import type { Clock } from '../../../src/runtime/clock.js';
 import { createJsonLogger } from '../../../src/runtime/log.js';
 import type { BlobStore, TableStore } from '../../../src/storage/ports.js';
-import { type Loads, createLoads } from '../../../src/transactional/loads.js';
+import { createLoads, type Loads } from '../../../src/transactional/loads.js';
 import { stagingPrefixOf, uploadBlob } from '../../../src/transactional/names.js';
 import type { LoadDeps, LoadStarter, SourceStorage } from '../../../src/transactional/ports.js';
 import { createLoadReaper, type LoadReaper } from '../../../src/transactional/reaper.js';
@@ -28,6 +28,7 @@ export const CANARY = 'canary';
 const CALLER_SAS = 'sv=2024-01-01&sp=r&sig=canary-caller';
 export const STAGING = 'staging';
 export const UPLOADS = 'uploads';
+export const STAGING_PREFIX = stagingPrefixOf('https://memory.invalid/ledger');
 const UPLOAD_ID = '11111111-2222-4333-8444-555555555555';
 const ACCOUNT = 'https://acct.blob.core.windows.net';
 const STORAGE = [
@@ -54,7 +55,6 @@ export interface Site {
   readonly service: IngestionDouble;
   readonly own: MemoryBlobStore;
   readonly table: MemoryTableStore;
-  readonly stagingPrefix: string;
   readonly logs: readonly string[];
   /** Places where something secret was written. */
   readonly leaks: readonly string[];
@@ -161,7 +161,8 @@ export async function openSite({ path, names, clock, engine }: SiteOptions): Pro
   const logs: string[] = [];
   const look = (port: string) => (key: string, args: readonly unknown[]) => {
     const isKept = port === 'blob' && String(args[1]).endsWith('secrets.json');
-    const body = port === 'blob' && args[2] instanceof Uint8Array ? Buffer.from(args[2]).toString() : text(args);
+    const body =
+      port === 'blob' && args[2] instanceof Uint8Array ? Buffer.from(args[2]).toString() : text(args);
     if (!isKept && body.includes(CANARY)) leaks.push(`${port}.${key} ${body.slice(0, 300)}`);
   };
   await fill(stores, names);
@@ -171,7 +172,6 @@ export async function openSite({ path, names, clock, engine }: SiteOptions): Pro
     resolve: (url) => stores.own.resolve(url) ?? stores.source.resolve(url),
     manners: path.manners?.(names) ?? {},
   });
-  const stagingPrefix = stagingPrefixOf(names.id);
   const raw = {
     kusto: watched(withMoveLimit(engine, path, names), look('kusto')),
     own: watched(stores.own, look('blob')),
@@ -180,17 +180,14 @@ export async function openSite({ path, names, clock, engine }: SiteOptions): Pro
   };
   const logger = createJsonLogger({ level: 'debug', clock, write: (line) => logs.push(line) });
   const site: Site = {
-    ...{ names, path, clock, engine, service, stagingPrefix, leaks, logs },
+    ...{ names, path, clock, engine, service, leaks, logs },
     ...{ own: stores.own, table: stores.table },
     outside: async (command) => {
       await engine.client.command(DATABASE, command);
     },
     process: (plan, life, starter) =>
       processOf(
-        depsOf(
-          { ...raw, queued: service },
-          { ...{ plan, life, clock, logger, stagingPrefix }, path },
-        ),
+        depsOf({ ...raw, queued: service }, { plan, life, clock, logger, path }),
         withFaults(starter, 'starter', { plan, life }),
       ),
   };
@@ -204,7 +201,12 @@ function withMoveLimit(engine: LocalEngine, path: Path, { table }: Names): Kusto
   return watched(engine.client, (_, args) => {
     if (!String(args[1]).startsWith('.move async') || path.failsMovesAfter === undefined) return;
     if (moves++ !== path.failsMovesAfter) return;
-    engine.faults.add({ target: 'operation', match: `/^ExtentsMove.*${table}\\b/`, action: 'fail', times: 20 });
+    engine.faults.add({
+      target: 'operation',
+      match: `/^ExtentsMove.*${table}\\b/`,
+      action: 'fail',
+      times: 20,
+    });
   });
 }
 
@@ -238,11 +240,10 @@ interface DepsOptions {
   readonly life: Life;
   readonly clock: Clock;
   readonly logger: LoadDeps['logger'];
-  readonly stagingPrefix: string;
   readonly path: Path;
 }
 
-function depsOf(raw: RawPorts, { plan, life, clock, logger, stagingPrefix, path }: DepsOptions): LoadDeps {
+function depsOf(raw: RawPorts, { plan, life, clock, logger, path }: DepsOptions): LoadDeps {
   const under = { plan, life };
   const blobs = withFaults(raw.own, 'blob', under);
   const cutDeps = {
@@ -251,7 +252,7 @@ function depsOf(raw: RawPorts, { plan, life, clock, logger, stagingPrefix, path 
   };
   const { cutBytes } = path;
   return {
-    ...{ clock, logger, blobs, stagingPrefix },
+    ...{ clock, logger, blobs, stagingPrefix: STAGING_PREFIX },
     store: createLoadStore({ table: withFaults(raw.table, 'table', under), clock }),
     kusto: withFaults(raw.kusto, 'kusto', under),
     queued: withFaults(raw.queued, 'queued', under),
