@@ -138,6 +138,11 @@ export const showCommandsOf = (clientRequestId: string): string =>
 export const showOperationsOf = (rootActivityId: string): string =>
   `.show operations | where RootActivityId == guid(${rootActivityId}) | summarize arg_max(LastUpdatedOn, *) by OperationId`;
 
+/** Appends to this database that began at this time or later and are not over. A lost one may be among them. */
+export const showRunningAppends = (database: string, since: string): string =>
+  `.show operations | where Database == ${quoteString(database)} and Operation has "Append" and StartedOn >= datetime(${since}) ` +
+  '| summarize arg_max(LastUpdatedOn, *) by OperationId | where State in ("InProgress", "Scheduled") | project OperationId';
+
 /** For people: all commands of one load. */
 export const showCommandsHaving = (requestId: string): string =>
   `.show commands | where ClientActivityId has ${quoteString(requestId)}`;

@@ -9,6 +9,8 @@ import type { StepAnswer } from './types.js';
 
 /** A command that nobody has heard of is looked for so long before it counts as never begun. */
 const LOST_MS = 30_000;
+/** Clocks of the service and ours differ by less than this. */
+const CLOCKS_DIFFER_MS = 10 * 60_000;
 /** Commands for one load, or for one of its batches: when the service says they may be repeated, and when it does not. */
 const MAX_RETRYABLE = 10;
 const MAX_PERMANENT = 3;
@@ -124,8 +126,15 @@ async function lost(context: StepContext, commit: LoadCommit, seen: Seen): Promi
   const { deps, load } = context;
   const passedMs = deps.clock.now() - commit.issuedAtMs;
   if (passedMs < LOST_MS) return { is: 'wait', afterMs: Math.min(5_000, LOST_MS - passedMs) };
+  if (commit.form === 'append' && (await someAppendRuns(context, commit))) return { is: 'wait' };
   deps.logger.warn('load.commitLost', { load: load.id, attempt: commit.attempt });
   return tryAgain(context, { commit, seen, canRetry: true, why: 'the operation cannot be found' });
+}
+
+/** The list of commands has one only after its end, so an append whose answer was lost may be any that runs. */
+async function someAppendRuns({ load, engine }: StepContext, commit: LoadCommit): Promise<boolean> {
+  const since = new Date(commit.issuedAtMs - CLOCKS_DIFFER_MS).toISOString();
+  return (await engine.command(commands.showRunningAppends(load.options.database, since))).length > 0;
 }
 
 interface Outcome {

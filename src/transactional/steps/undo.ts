@@ -1,4 +1,5 @@
 import * as commands from '../../kusto/load-commands.js';
+import type { Row } from '../../kusto/rows.js';
 import { KfError } from '../../runtime/errors.js';
 import { disarm, removeBlobs, removeStaging } from '../clean-up.js';
 import { type Engine, noneIfMissing } from '../engine.js';
@@ -68,8 +69,10 @@ async function takeBack(load: Load, engine: Engine): Promise<void> {
   if (load.commit === undefined) return;
   const { table } = load.options;
   const marker = markerTag(load.id);
-  const { extents } = await engine.tagged(table, marker).catch(noneIfMissing({ extents: 0, rows: 0 }));
-  if (extents > 0) await engine.command(commands.dropTagged(table, marker));
+  const tagged = await engine.command(commands.showTagged(table, marker)).catch(noneIfMissing<Row[]>([]));
+  // By their ids: dropping what a query finds needs the rights of a database admin.
+  const ids = tagged.map((row) => String(row['extentid']));
+  if (ids.length > 0) await engine.command(commands.dropExtents(table, ids));
 }
 
 /** Something is in the target, or may still get there. */
