@@ -55,10 +55,10 @@ async function runAndStay(running: RunningParts, { options, display, memory }: C
     },
     onStep: (text) => display.line(text),
   });
-  display.line('sending the sample');
-  const sample = runSample(endpoints, (progress) => display.progress(progress));
-  const tables = await Promise.race([sample, running.failure]);
-  const result = { tables, endpoints, peakRssBytes: memory.peakBytes(), elapsedMs: performance.now() };
+  display.line(options.only === 'load' ? 'running the loads of the sample' : 'sending the sample');
+  const sample = runSample(endpoints, options.only, (progress) => display.progress(progress));
+  const came = await Promise.race([sample, running.failure]);
+  const result = { ...came, endpoints, peakRssBytes: memory.peakBytes(), elapsedMs: performance.now() };
   if (options.json) console.log(JSON.stringify(reportDocument(result)));
   else for (const line of ['', ...reportLines(result)]) display.line(line);
   if (options.once) {

@@ -4,8 +4,9 @@ import { LocalError } from '../shared/errors.js';
 /** Highest first port of storage: two more follow it. */
 const MAX_STORAGE_PORT = 65_533;
 
-/** What of the sample to run; more come with what the app can do. */
-export type SamplePart = 'ingest';
+/** What of the sample can be run by itself; more come with what the app can do. */
+const SAMPLE_PARTS = ['ingest', 'load'] as const;
+export type SamplePart = (typeof SAMPLE_PARTS)[number];
 
 /** Ports as asked for; 0 takes any free one. */
 export interface StackPorts {
@@ -30,8 +31,10 @@ export interface StackOptions {
 
 /** Options with their help, in the order they are shown. */
 export const STACK_FLAGS: Readonly<Record<string, Flag>> = {
-  once: { help: 'end when the sample is over: 0 all rows accounted for, 1 not, 2 configuration or port' },
-  only: { value: 'PART', help: 'run one part of the sample: ingest' },
+  once: {
+    help: 'end when the sample is over: 0 all rows accounted for and loads as intended, 1 not, 2 configuration or port',
+  },
+  only: { value: 'PART', help: `run one part of the sample: ${SAMPLE_PARTS.join(' or ')}` },
   'port-functions': { value: 'N', default: '7071', help: 'port of the Functions host, 0 for any' },
   'port-kusto': { value: 'N', default: '8080', help: 'port of the local Kusto, 0 for any' },
   'port-event-hubs': { value: 'N', default: '5672', help: 'port of the local Event Hubs, 0 for any' },
@@ -73,11 +76,13 @@ export function readOptions(argv: readonly string[]): StackOptions {
 }
 
 function samplePart(text: string | undefined): SamplePart | undefined {
-  if (text === undefined || text === 'ingest') return text;
-  if (text === 'load' || text === 'export') {
-    throw new LocalError('UNSUPPORTED', `--only ${text} is not part of this version`, {
-      fix: 'use --only ingest',
+  if (text === undefined) return undefined;
+  const part = SAMPLE_PARTS.find((one) => one === text);
+  if (part !== undefined) return part;
+  if (text === 'export') {
+    throw new LocalError('UNSUPPORTED', '--only export is not part of this version', {
+      fix: 'use --only ingest or --only load',
     });
   }
-  throw new LocalError('USAGE', `--only must be ingest, not ${JSON.stringify(text)}`);
+  throw new LocalError('USAGE', `--only must be ${SAMPLE_PARTS.join(' or ')}, not ${JSON.stringify(text)}`);
 }

@@ -1,3 +1,4 @@
+import { countRows, Refused } from './kusto.js';
 import { isAccountedFor, type TableProgress } from './progress.js';
 import { withSlash } from './send.js';
 
@@ -13,8 +14,6 @@ const MAX_PAGES = 300;
 const REQUEST_TIMEOUT_MS = 30_000;
 const FIRST_SERVER_ERROR = 500;
 const TOO_MANY_REQUESTS = 429;
-/** Characters of an error body that are shown. */
-const ERROR_TEXT_CHARS = 600;
 
 /** Where to look. */
 export interface OutcomeSources {
@@ -29,7 +28,7 @@ export interface OutcomeSources {
 export async function followOutcome(
   tables: readonly TableProgress[],
   sources: OutcomeSources,
-  hooks: { sending: () => boolean; onLook: () => void },
+  sending: () => boolean,
 ): Promise<void> {
   let changedMs = performance.now();
   let before = '';
@@ -39,9 +38,7 @@ export async function followOutcome(
       await tolerateOutage(() => countDeadLetters(tables, sources.functionsUrl));
     }
     noteCompletion(tables);
-    hooks.onLook();
-    if (!hooks.sending() && tables.every((table) => isAccountedFor(table) || table.error !== undefined))
-      break;
+    if (!sending() && tables.every((table) => isAccountedFor(table) || table.error !== undefined)) break;
     const now = JSON.stringify(
       tables.map(({ sent, queryable, deadLettered }) => [sent, queryable, deadLettered]),
     );
@@ -50,15 +47,6 @@ export async function followOutcome(
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   await countDeadLetters(tables, sources.functionsUrl);
-}
-
-class Refused extends Error {
-  readonly status: number;
-
-  constructor(what: string, status: number, text: string) {
-    super(`${what} was answered ${status}: ${text.slice(0, ERROR_TEXT_CHARS)}`);
-    this.status = status;
-  }
 }
 
 /** A part that is busy or does not answer is asked again at the next look; a wrong question is an error. */
@@ -83,19 +71,6 @@ async function countQueryable(tables: readonly TableProgress[], kustoUrl: string
     if (table.startedMs === undefined || table.completedMs !== undefined) continue;
     table.queryable = await countRows(kustoUrl, table);
   }
-}
-
-async function countRows(kustoUrl: string, table: TableProgress): Promise<number> {
-  const answer = await fetch(new URL('v1/rest/query', withSlash(kustoUrl)), {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', accept: 'application/json' },
-    body: JSON.stringify({ db: table.database, csl: `['${table.table}'] | count` }),
-    signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
-  });
-  const text = await answer.text();
-  if (!answer.ok) throw new Refused(`counting ${table.table}`, answer.status, text);
-  const count = (JSON.parse(text) as { Tables: { Rows: unknown[][] }[] }).Tables[0]?.Rows[0]?.[0];
-  return Number(count);
 }
 
 interface Letters {

@@ -1,13 +1,17 @@
+import { type LoadProgress, wrongWith } from './load-progress.js';
+import { zipCodesBlob } from './load-samples.js';
 import { isAccountedFor, rowsPerSecond, type TableProgress } from './progress.js';
 import { HTTP_SAMPLES, SAMPLE_DATABASE } from './sample-files.js';
 import { withSlash } from './send.js';
 import type { Endpoints } from './services.js';
+import { columns, count } from './text.js';
 
 const MB = 1024 * 1024;
 
 /** What the sample came to. */
 export interface SampleResult {
   readonly tables: readonly TableProgress[];
+  readonly loads: readonly LoadProgress[];
   readonly endpoints: Endpoints;
   readonly peakRssBytes: number | undefined;
   readonly elapsedMs: number;
@@ -25,20 +29,54 @@ export function reportDocument(result: SampleResult): Record<string, unknown> {
       rowsPerSecond: rowsPerSecond(table),
       ...(table.error === undefined ? {} : { error: table.error }),
     })),
+    loads: result.loads.map(loadDocument),
     endpoints: result.endpoints,
     peakRssBytes: result.peakRssBytes ?? null,
     elapsedMs: Math.round(result.elapsedMs),
   };
 }
 
-/** True when no table misses a row. */
-export function isComplete(result: SampleResult): boolean {
-  return result.tables.every(isAccountedFor);
+/** `error` is null for a load that did not fail; `rows` are those that queries see after its end. */
+function loadDocument(load: LoadProgress): Record<string, unknown> {
+  const { id, table, database, state, rows, staged, partial, stagingTables, commit, elapsedMs } = load;
+  return {
+    id,
+    table,
+    database,
+    state,
+    rows,
+    error: load.error ?? null,
+    elapsedMs: elapsedMs ?? null,
+    intended: load.intended,
+    sent: load.total,
+    staged: staged ?? null,
+    partial,
+    stagingTables: stagingTables ?? null,
+    commit: commit ?? null,
+    wrong: wrongWith(load),
+  };
 }
 
-/** The result for people: one line per table, then what is missing, then time and memory. */
+/** True when no table misses a row, and every load ended as it was meant to. */
+export function isComplete(result: Pick<SampleResult, 'tables' | 'loads'>): boolean {
+  return result.tables.every(isAccountedFor) && result.loads.every((load) => wrongWith(load).length === 0);
+}
+
+/** The result for people: tables and loads, then what is missing, then time and memory. */
 export function reportLines(result: SampleResult): string[] {
-  const rows = result.tables.map((table) => [
+  const memory =
+    result.peakRssBytes === undefined ? '' : `, ${count(result.peakRssBytes / MB)} MB of memory at most`;
+  return [
+    ...(result.tables.length === 0 ? [] : [...tableLines(result.tables), '']),
+    ...result.tables.flatMap(problemLines),
+    ...(result.loads.length === 0 ? [] : [...loadLines(result.loads), '']),
+    ...(isComplete(result) ? [] : ['npm start -- --verbose prints the log of every part']),
+    `${(result.elapsedMs / 1000).toFixed(1)} s from start to end${memory}`,
+  ];
+}
+
+function tableLines(tables: readonly TableProgress[]): string[] {
+  const rows = tables.map((table) => [
     `${table.database}.${table.table}`,
     table.way,
     count(table.sent),
@@ -46,14 +84,41 @@ export function reportLines(result: SampleResult): string[] {
     count(table.deadLettered),
     count(rowsPerSecond(table)),
   ]);
-  const memory =
-    result.peakRssBytes === undefined ? '' : `, ${count(result.peakRssBytes / MB)} MB of memory at most`;
+  return columns([['table', 'how', 'sent', 'queryable', 'dead letters', 'rows/s'], ...rows]);
+}
+
+function loadLines(loads: readonly LoadProgress[]): string[] {
+  const rows = loads.map((load) => [
+    `${load.database}.${load.table}`,
+    load.way,
+    load.state,
+    load.staged === undefined ? '-' : count(load.staged),
+    count(load.rows),
+    load.elapsedMs === undefined ? '-' : (load.elapsedMs / 1000).toFixed(1),
+  ]);
+  const table = columns([['load into', 'how', 'state', 'staged', 'visible', 's'], ...rows]);
+  return [...table, '', ...loads.flatMap(outcomeLines)];
+}
+
+/** What became of a load, in words: what one would look up first. */
+function outcomeLines(load: LoadProgress): string[] {
+  const name = `${load.database}.${load.table}`;
+  const wrong = wrongWith(load).map((text) => `${name}: ${text}`);
+  if (load.error !== undefined) {
+    const { code, source, cause, nextCommand } = load.error;
+    const about = source === undefined ? '' : ` ${source}`;
+    const asMeant = `${name}: taken back as intended; ${count(load.rows)} rows are visible and no staging table is left`;
+    return [
+      ...(wrong.length > 0 ? wrong : [asMeant]),
+      `  ${code}${about}`,
+      `  ${cause}`,
+      `  next: ${nextCommand}`,
+    ];
+  }
+  if (wrong.length > 0 || load.commit === undefined) return wrong;
+  const { operationId, elapsedMs } = load.commit;
   return [
-    ...columns([['table', 'how', 'sent', 'queryable', 'dead letters', 'rows/s'], ...rows]),
-    '',
-    ...result.tables.flatMap(problemLines),
-    ...(isComplete(result) ? [] : ['npm start -- --verbose prints the log of every part']),
-    `${(result.elapsedMs / 1000).toFixed(1)} s from start to end${memory}`,
+    `${name}: ${count(load.rows)} rows, visible at once by operation ${operationId} in ${elapsedMs} ms`,
   ];
 }
 
@@ -76,6 +141,12 @@ export function nextLines(endpoints: Endpoints): string[] {
   };
   const movies = HTTP_SAMPLES.find((sample) => sample.table === 'Movies')!;
   const options = new URLSearchParams(movies.query).toString();
+  const load = {
+    database: SAMPLE_DATABASE,
+    table: 'ZipCodes',
+    format: 'csv',
+    sources: [1, 2].map((part) => ({ url: zipCodesBlob(endpoints.blob, part) })),
+  };
   return [
     'Running:',
     `  functions  ${endpoints.functions}`,
@@ -86,28 +157,12 @@ export function nextLines(endpoints: Endpoints): string[] {
     'Try:',
     `  curl -s ${withSlash(endpoints.kusto)}v1/rest/query -H 'content-type: application/json' -d '${JSON.stringify(query)}'`,
     `  curl -s -X POST '${functions}api/ingest/${SAMPLE_DATABASE}/Movies?${options}' -d '{"Title":"My film","US Gross":1}'`,
+    `  curl -s '${functions}api/loads/sample-zipcodes'`,
+    `  curl -s -X POST '${functions}api/loads' -H 'prefer: wait=60' -d '${JSON.stringify(load)}'`,
     `  curl -s ${functions}api/health`,
     `  curl -s ${functions}api/pipelines`,
     `  curl -s ${functions}api/dead-letters`,
     '',
     'Ctrl-C stops everything.',
   ];
-}
-
-/** Whole number with separators, the same in every locale. */
-export function count(value: number): string {
-  return Math.round(value).toLocaleString('en-US');
-}
-
-/** Pads cells to columns: the first two to the left, numbers to the right. */
-export function columns(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_cell, index) =>
-    Math.max(...rows.map((row) => row[index]?.length ?? 0)),
-  );
-  return rows.map((row) =>
-    row
-      .map((cell, index) => (index < 2 ? cell.padEnd(widths[index]!) : cell.padStart(widths[index]!)))
-      .join('  ')
-      .trimEnd(),
-  );
 }

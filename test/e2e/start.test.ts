@@ -23,6 +23,18 @@ interface Report {
     readonly deadLettered: number;
     readonly rowsPerSecond: number;
   }[];
+  readonly loads: readonly {
+    readonly id: string;
+    readonly table: string;
+    readonly state: string;
+    readonly rows: number;
+    readonly staged: number | null;
+    readonly stagingTables: number | null;
+    readonly elapsedMs: number;
+    readonly commit: { readonly operationId: string } | null;
+    readonly error: { readonly code: string; readonly source: string; readonly nextCommand: string } | null;
+    readonly wrong: readonly string[];
+  }[];
   readonly endpoints: Readonly<Record<string, string>>;
   readonly peakRssBytes: number;
   readonly elapsedMs: number;
@@ -85,7 +97,25 @@ async function untilLine(child: Start, text: string): Promise<void> {
   });
 }
 
-test('npm start accounts for every row of the sample, and Ctrl-C ends every process', async (t) => {
+/** One load is committed as a whole; nothing is visible of the other, whose blob is corrupt. */
+async function checkLoads(report: Report): Promise<void> {
+  const [good, bad] = report.loads;
+  assert.ok(good !== undefined && bad !== undefined);
+  assert.deepEqual([good.id, good.table, good.state], ['sample-flights', 'FlightsLoaded', 'committed']);
+  assert.deepEqual([good.rows, good.staged, good.error, good.wrong], [3_000_000, 3_000_000, null, []]);
+  assert.ok(good.commit?.operationId, 'the commit is one operation');
+  assert.deepEqual([bad.id, bad.table, bad.state], ['sample-zipcodes', 'ZipCodesLoaded', 'rolledBack']);
+  assert.deepEqual([bad.rows, bad.commit, bad.stagingTables, bad.wrong], [0, null, 0, []]);
+  assert.equal(bad.error?.code, 'LOAD_SOURCE_REFUSED');
+  assert.match(bad.error?.source ?? '', /\/loads\/zipcodes\/part-3\.csv\.gz$/);
+  assert.match(bad.error?.nextCommand ?? '', /sample-zipcodes/);
+  for (const { elapsedMs } of report.loads) assert.ok(elapsedMs > 0 && elapsedMs < LONGEST_SAMPLE_MS);
+  assert.deepEqual(await query(report, 'ZipCodesLoaded | count'), [[0]]);
+  const shown = await fetch(new URL('api/loads/sample-zipcodes', `${report.endpoints['functions']}/`));
+  assert.equal(((await shown.json()) as { state: string }).state, 'rolledBack');
+}
+
+test('npm start accounts for every row of the sample, commits one load and takes the other back, and Ctrl-C ends every process', async (t) => {
   const child = start('--json');
   t.after(() => child.kill('SIGKILL'));
   const log: string[] = [];
@@ -111,7 +141,8 @@ test('npm start accounts for every row of the sample, and Ctrl-C ends every proc
   }
   assert.ok(report.peakRssBytes <= 2 * GIB, `${report.peakRssBytes} bytes`);
   assert.ok(report.elapsedMs < LONGEST_SAMPLE_MS, `${report.elapsedMs} ms`);
-  assert.deepEqual(Object.keys(report), ['tables', 'endpoints', 'peakRssBytes', 'elapsedMs']);
+  assert.deepEqual(Object.keys(report), ['tables', 'loads', 'endpoints', 'peakRssBytes', 'elapsedMs']);
+  await checkLoads(report);
   const health = await fetch(new URL('api/health', `${report.endpoints['functions']}/`));
   assert.equal(health.status, 200);
   assert.deepEqual(await query(report, 'Flights | summarize by partition, sequenceNumber | count'), [

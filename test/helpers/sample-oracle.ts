@@ -42,14 +42,14 @@ const tables: readonly TableProbe[] = [
       { kusto: 'imdbRating', duck: '"IMDB Rating"', scale: 10 },
     ],
   },
-  {
-    table: 'Flights3M',
+  ...['Flights3M', 'FlightsLoaded'].map((table) => ({
+    table,
     file: 'flights-3m.parquet',
     columns: [
       ...plain('delay', 'distance'),
       { kusto: "tolong((['date'] - datetime(1970-01-01)) / 1s)", duck: 'epoch(date)::BIGINT' },
     ],
-  },
+  })),
 ];
 
 /** Rows of the table, then for each column: values, sum, minimum, maximum, distinct values. */

@@ -13,13 +13,13 @@ test('ports and switches are read', () => {
   const options = readOptions(argv);
   assert.deepEqual(options.ports, { functions: 0, kusto: 8080, eventHubs: 5672, storage: 11_000 });
   assert.deepEqual([options.once, options.json, options.only], [true, true, 'ingest']);
+  assert.equal(readOptions(['--only', 'load']).only, 'load');
 });
 
 test('what cannot be done is refused by name', () => {
   const cases: [string[], string, RegExp][] = [
-    [['--only', 'load'], 'UNSUPPORTED', /load is not part of this version/],
-    [['--only', 'export'], 'UNSUPPORTED', /export/],
-    [['--only', 'all'], 'USAGE', /--only must be ingest/],
+    [['--only', 'export'], 'UNSUPPORTED', /export is not part of this version/],
+    [['--only', 'all'], 'USAGE', /--only must be ingest or load/],
     [['--port-kusto', 'x'], 'USAGE', /--port-kusto/],
     [['--port-storage', '65534'], 'USAGE', /two ports after it/],
     [['--fast'], 'USAGE', /--fast/],

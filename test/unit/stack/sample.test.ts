@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { jsonArrayElements } from '../../../local/stack/json-array.js';
+import { cutLines } from '../../../local/stack/load-samples.js';
 import { countCsvRecords, HTTP_SAMPLES, readSampleFile } from '../../../local/stack/sample-files.js';
 
 function split(text: string): string[] {
@@ -46,4 +47,20 @@ test('the sample files have the rows they are known for', async () => {
   assert.deepEqual(rows, { ZipCodes: 42_049, Movies: 3_201, Flights3M: 3_000_000 });
   const flights = await readSampleFile('flights-200k.json');
   assert.equal([...jsonArrayElements(flights)].length, 200_000);
+});
+
+test('text is cut into as many pieces as asked for, at line borders, without a loss', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.stringMatching(/^[a-z]{0,9}$/)),
+      fc.integer({ min: 1, max: 7 }),
+      (lines, count) => {
+        const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''));
+        const pieces = cutLines(bytes, count);
+        assert.equal(pieces.length, count);
+        assert.deepEqual(Buffer.concat(pieces), bytes);
+        assert.ok(pieces.every((piece) => piece.length === 0 || piece.at(-1) === 0x0a));
+      },
+    ),
+  );
 });
