@@ -132,7 +132,7 @@ export function finalTags({ tags }: LoadOptions): readonly string[] {
   return [...tags.additional, ...tags.ingestBy.map((value) => `ingest-by:${value}`)];
 }
 
-/** How long to wait before the next look: an eighth of what has passed, from 1 s to 30 s. */
+/** How long to wait before the next look: a sixteenth of what has passed, from 1 s to 30 s. */
 export function pollMs(passedMs: number): number {
-  return Math.min(30_000, Math.max(1_000, Math.round(passedMs / 8)));
+  return Math.min(30_000, Math.max(1_000, Math.round(passedMs / 16)));
 }

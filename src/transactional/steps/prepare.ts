@@ -1,5 +1,6 @@
 import { isTextFormat } from '../../formats/kinds.js';
 import { KfError } from '../../runtime/errors.js';
+import { listedSizes } from '../listed-sizes.js';
 import { cutBlob, planBlob, secretsBlob, uploadBlob } from '../names.js';
 import { parquetFacts } from '../parquet-footer.js';
 import { requireAtomic } from '../plan.js';
@@ -94,12 +95,14 @@ async function resolveAll(context: StepContext, sources: readonly LoadSource[]):
   const { deps, load } = context;
   const store = storeOf(deps);
   const secrets = (await readStaged<Record<string, string>>(store, secretsBlob(load))) ?? {};
+  const plain = sources.flatMap((one) => (one.kind === 'blob' && one.sas === undefined ? [one.address] : []));
+  const sizes = await listedSizes(deps.sources, plain, context.signal);
   const found: PlannedBlob[][] = [];
   await inParallel(sources, LOOK_UPS_IN_FLIGHT, async (source, index) => {
     found[index] =
       source.kind === 'upload'
         ? [...((await readStaged<readonly PlannedBlob[]>(store, cutList(load.id, index))) ?? [])]
-        : await lookUp(context, source, source.sas === undefined ? undefined : secrets[source.sas]);
+        : await lookUp(context, source, { secret: secrets[source.sas ?? ''], sizes });
   });
   const blobs = found.flat();
   const { maxSources } = deps.limits;
@@ -129,8 +132,9 @@ function requireDistinct(blobs: readonly PlannedBlob[]): void {
 async function lookUp(
   { deps, signal }: StepContext,
   source: Exclude<LoadSource, { kind: 'upload' }>,
-  secret: string | undefined,
+  known: { readonly secret: string | undefined; readonly sizes: ReadonlyMap<string, number> },
 ): Promise<PlannedBlob[]> {
+  const { secret, sizes } = known;
   const ref: SourceRef = { address: source.address, ...(secret === undefined ? {} : { sas: secret }) };
   const sas = source.sas === undefined ? {} : { sas: source.sas };
   if (source.kind === 'prefix') {
@@ -142,15 +146,15 @@ async function lookUp(
     if (blobs.length === 0) throw missing(source.address, 'no blob with content lies under this prefix');
     return blobs;
   }
-  const facts = await deps.sources.facts(ref);
-  if (facts === undefined) throw missing(source.address, 'there is no such blob');
-  if (facts.sizeBytes === 0) throw missing(source.address, 'the blob is empty');
+  const sizeBytes = sizes.get(source.address) ?? (await deps.sources.facts(ref))?.sizeBytes;
+  if (sizeBytes === undefined) throw missing(source.address, 'there is no such blob');
+  if (sizeBytes === 0) throw missing(source.address, 'the blob is empty');
   const { rawSizeBytes, rows } = source;
   return [
     {
       address: source.address,
       ...sas,
-      sizeBytes: facts.sizeBytes,
+      sizeBytes,
       ...(rawSizeBytes === undefined ? {} : { rawSizeBytes }),
       ...(rows === undefined ? {} : { rows }),
     },
