@@ -3,13 +3,14 @@ import { core } from './core.js';
 import { latency } from './latency.js';
 import { load } from './load.js';
 import { loadRows } from './load-3m.js';
+import { loadMemory } from './load-memory.js';
 import { loadReplay } from './load-replay.js';
 import { memory } from './memory.js';
 import { path } from './path.js';
 import type { Bench, Measure } from './types.js';
 
 /** `npm run bench`: figures against goals, all from one run. A missed goal is reported as missed; exit 0. */
-const benches: readonly Bench[] = [load, core, path, latency, memory, loadRows, loadReplay];
+const benches: readonly Bench[] = [load, core, path, latency, memory, loadRows, loadReplay, loadMemory];
 
 const options = suiteOptions('bench', { only: `one of ${benches.map(({ name }) => name).join(', ')} (all)` });
 const { only } = options.values;

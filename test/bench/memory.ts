@@ -1,11 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { kustoCommand, type Stack, startStack } from '../helpers/stack.js';
 import { atMost, type Bench } from './types.js';
+import { workerMemory } from './worker-memory.js';
 
 const gigabyte = 1_000_000_000;
 const bodies = 5;
 const warmUpBytes = 300_000_000;
-const sampleMs = 100;
 const pipeline = `
 kusto: { cluster: "%KUSTO_CLUSTER%", auth: { kind: none } }
 http: { tables: ["Bench.*"] }
@@ -35,16 +34,6 @@ async function post(stack: Stack, totalBytes: number): Promise<void> {
   }
 }
 
-function rssBytes(pid: number): number {
-  const kilobytes = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return Number(kilobytes) * 1024;
-}
-
-async function workerPid(stack: Stack): Promise<number> {
-  const status = await (await fetch(new URL('/admin/host/status', stack.hosts[0]?.ready.url))).json();
-  return (status as { workers: { pid: number }[] }).workers[0]?.pid as number;
-}
-
 /** Growth of the worker's memory while bodies stream through it. */
 export const memory: Bench = {
   name: 'memory',
@@ -62,19 +51,16 @@ export const memory: Bench = {
         method: 'POST',
         body: JSON.stringify({ target: 'operation', action: 'vanish' }),
       });
-      const pid = await workerPid(stack);
+      const worker = await workerMemory(stack);
       await post(stack, warmUpBytes);
-      const before = rssBytes(pid);
-      let peak = before;
-      const timer = setInterval(() => {
-        peak = Math.max(peak, rssBytes(pid));
-      }, sampleMs);
+      const before = worker.nowBytes();
+      const watch = worker.watch();
       const startedAt = performance.now();
       for (let body = 0; body < bodies; body++) {
         await post(stack, gigabyte);
-        say(`${body + 1} GB, worker at ${Math.round(rssBytes(pid) / 1e6)} MB`);
+        say(`${body + 1} GB, worker at ${Math.round(worker.nowBytes() / 1e6)} MB`);
       }
-      clearInterval(timer);
+      const peak = watch.stop();
       const rate = (bodies * gigabyte) / (performance.now() - startedAt) / 1000;
       const note = `from ${Math.round(before / 1e6)} MB after a warm-up of ${warmUpBytes / 1e6} MB; ${rate.toFixed(0)} MB/s`;
       return [atMost(200, { name: 'memory.growth', value: (peak - before) / 1e6, unit: 'MB', note })];
