@@ -6,7 +6,7 @@ import { withSlash } from './send.js';
 import type { Endpoints } from './services.js';
 
 /** Wait between two looks at a load and its table. */
-const POLL_MS = 400;
+const POLL_MS = 1_000;
 /** Longest a load of the sample may take. */
 const LOAD_TIMEOUT_MS = 180_000;
 /** Longest a staging table may outlive its load: it is removed after the commit is recorded. */

@@ -65,7 +65,7 @@ async function runAndStay(running: RunningParts, { options, display, memory }: C
     process.exitCode = isComplete(result) ? 0 : 1;
     return;
   }
-  for (const line of ['', ...nextLines(endpoints)]) display.line(line);
+  for (const line of ['', ...nextLines(result)]) display.line(line);
   await running.failure;
 }
 

@@ -132,21 +132,16 @@ function problemLines(table: TableProgress): string[] {
   return [];
 }
 
-/** Addresses and commands to try next. */
-export function nextLines(endpoints: Endpoints): string[] {
+/** Addresses and commands to try next, on what the sample has brought. */
+export function nextLines({ endpoints, tables, loads }: SampleResult): string[] {
   const functions = withSlash(endpoints.functions);
+  const flights = tables.length > 0 ? 'Flights3M' : 'FlightsLoaded';
   const query = {
     db: SAMPLE_DATABASE,
-    csl: 'Flights3M | summarize flights = count() by origin | top 5 by flights',
+    csl: `${flights} | summarize flights = count() by origin | top 5 by flights`,
   };
   const movies = HTTP_SAMPLES.find((sample) => sample.table === 'Movies')!;
   const options = new URLSearchParams(movies.query).toString();
-  const load = {
-    database: SAMPLE_DATABASE,
-    table: 'ZipCodes',
-    format: 'csv',
-    sources: [1, 2].map((part) => ({ url: zipCodesBlob(endpoints.blob, part) })),
-  };
   return [
     'Running:',
     `  functions  ${endpoints.functions}`,
@@ -157,12 +152,26 @@ export function nextLines(endpoints: Endpoints): string[] {
     'Try:',
     `  curl -s ${withSlash(endpoints.kusto)}v1/rest/query -H 'content-type: application/json' -d '${JSON.stringify(query)}'`,
     `  curl -s -X POST '${functions}api/ingest/${SAMPLE_DATABASE}/Movies?${options}' -d '{"Title":"My film","US Gross":1}'`,
-    `  curl -s '${functions}api/loads/sample-zipcodes'`,
-    `  curl -s -X POST '${functions}api/loads' -H 'prefer: wait=60' -d '${JSON.stringify(load)}'`,
+    ...(loads.length === 0 ? [] : loadCommands(endpoints)),
     `  curl -s ${functions}api/health`,
     `  curl -s ${functions}api/pipelines`,
     `  curl -s ${functions}api/dead-letters`,
     '',
     'Ctrl-C stops everything.',
+  ];
+}
+
+/** Two of the good blobs again, and the load that failed with each of its blobs. */
+function loadCommands(endpoints: Endpoints): string[] {
+  const functions = withSlash(endpoints.functions);
+  const load = {
+    database: SAMPLE_DATABASE,
+    table: 'ZipCodesLoaded',
+    format: 'csv',
+    sources: [1, 2].map((part) => ({ url: zipCodesBlob(endpoints.blob, part) })),
+  };
+  return [
+    `  curl -s -X POST ${functions}api/loads -H 'prefer: wait=60' -d '${JSON.stringify(load)}'`,
+    `  curl -s ${functions}api/loads/sample-zipcodes`,
   ];
 }

@@ -158,11 +158,19 @@ test('the report names what is missing and what came twice', () => {
 });
 
 test('the commands to try next use the addresses of this run', () => {
-  const text = nextLines(endpoints).join('\n');
+  const text = nextLines(resultWith([load({})], progress({}))).join('\n');
   assert.match(text, /curl -s http:\/\/localhost:8080\/v1\/rest\/query/);
   assert.match(text, /http:\/\/localhost:7071\/api\/ingest\/Samples\/Movies\?format=json/);
   assert.match(text, /http:\/\/localhost:7071\/api\/loads/);
   assert.match(text, /http:\/\/127\.0\.0\.1:10000\/devstoreaccount1\/loads\/zipcodes\/part-1\.csv\.gz/);
+  assert.match(text, /Flights3M \| summarize/);
+  const loadsOnly = nextLines(resultWith([load({})])).join('\n');
+  assert.match(loadsOnly, /FlightsLoaded \| summarize/);
+  assert.ok(
+    !nextLines(result(progress({})))
+      .join('\n')
+      .includes('api/loads'),
+  );
 });
 
 test('progress overwrites itself on a terminal and is sparse elsewhere', () => {
