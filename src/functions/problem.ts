@@ -19,6 +19,17 @@ const nextCommands: Partial<Record<ErrorCode, string>> = {
   REQUEST_ID_REUSED: 'kusto-functions load list',
 };
 
+/** What is asked next below `/loads`. */
+const nextOfLoads: Partial<Record<ErrorCode, string>> = {
+  REQUEST_INVALID: 'kusto-functions load --help',
+  NOT_FOUND: 'kusto-functions load list',
+};
+
+function nextCommandOf({ code }: KfError, instance: string): string {
+  const ofLoads = /\/loads(?:\/|$)/.test(instance) ? nextOfLoads[code] : undefined;
+  return ofLoads ?? nextCommands[code] ?? 'kusto-functions doctor';
+}
+
 /** An error as `application/problem+json` (RFC 9457) with our code and the next command. */
 export function problem(error: KfError, instance: string, requestId: string): HttpResponseInit {
   const retryAfterMs = error.retryAfterMs ?? (error.retryable ? 5_000 : undefined);
@@ -38,7 +49,7 @@ export function problem(error: KfError, instance: string, requestId: string): Ht
       instance,
       requestId,
       fix: errorCodes[error.code].fix,
-      nextCommand: nextCommands[error.code] ?? 'kusto-functions doctor',
+      nextCommand: nextCommandOf(error, instance),
     }),
   };
 }

@@ -71,7 +71,7 @@ async function answer(question: Question, ask: Ask): Promise<DiagnosisPoint> {
       number,
       name,
       command,
-      finding: question.tell(rows),
+      finding: scrub(question.tell(rows)),
       ...(shown.length === 0 ? {} : { rows: shown }),
     };
   } catch (error) {
@@ -84,7 +84,11 @@ async function answer(question: Question, ask: Ask): Promise<DiagnosisPoint> {
 function scrubbed(row: Row, columns: readonly string[] = Object.keys(row)): Row {
   const known = columns.filter((name) => row[name] !== undefined && row[name] !== null && row[name] !== '');
   return Object.fromEntries(
-    known.map((name) => [name, typeof row[name] === 'string' ? scrub(row[name]) : row[name]]),
+    known.map((name) => {
+      const value = row[name];
+      if (typeof value === 'string') return [name, scrub(value)];
+      return [name, typeof value === 'object' ? scrub(JSON.stringify(value)) : value];
+    }),
   );
 }
 

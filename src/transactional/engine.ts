@@ -19,14 +19,14 @@ export interface Engine {
   columns(table: string): Promise<Readonly<Record<string, string>> | undefined>;
   /** The table's policy, or its database's; undefined when neither has one. */
   policy(table: string, policy: load.LoadPolicy): Promise<Row | undefined>;
-  /** The elements of a mapping of the table or its database, as JSON text. */
-  mapping(table: string, kind: string, name: string): Promise<string | undefined>;
+  /** The elements of a mapping of the table, when there is one, or its database, as JSON text. */
+  mapping(table: string | undefined, kind: string, name: string): Promise<string | undefined>;
   /** Extents and rows of a table that have this whole tag. */
   tagged(table: string, tag: string): Promise<{ readonly extents: number; readonly rows: number }>;
 }
 
 /** The service's own word that an entity is not there. */
-export function isMissing(error: unknown): boolean {
+function isMissing(error: unknown): boolean {
   if (!(error instanceof KfError) || error.code !== 'KUSTO_PERMANENT') return false;
   return /EntityNotFound|TableNotExist|not found|does not exist/i.test(
     `${error.serviceCode ?? ''} ${error.message}`,
@@ -87,7 +87,8 @@ export function engineOf(
       );
     },
     mapping: async (table, kind, name) => {
-      const own = await command(commands.showTableMappings({ database, name: table }, kind));
+      const own =
+        table === undefined ? [] : await command(commands.showTableMappings({ database, name: table }, kind));
       const shared = await command(commands.showDatabaseMappings(database, kind)).catch((): Row[] => []);
       const found = [...own, ...shared].find((row) => row['name'] === name)?.['mapping'];
       return found === undefined ? undefined : typeof found === 'string' ? found : JSON.stringify(found);
@@ -100,7 +101,7 @@ export function engineOf(
 }
 
 /** Says which roles a load needs, where the service only says no. */
-function withRights(error: unknown, database: string, table: string): unknown {
+export function withRights(error: unknown, database: string, table: string): unknown {
   if (!(error instanceof KfError) || error.code !== 'KUSTO_FORBIDDEN') return error;
   const needs =
     `a load needs Database User and Database Viewer on ${database}, Table Ingestor and Table Admin on ${table}: ` +

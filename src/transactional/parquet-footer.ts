@@ -1,5 +1,4 @@
 import { parquetMetadata } from 'hyparquet';
-import type { SourceRef, SourceStorage } from './ports.js';
 
 /** Longest footer that is read; a file with a longer one is loaded, but not counted beforehand. */
 const MAX_FOOTER_BYTES = 32 * 1024 * 1024;
@@ -14,16 +13,15 @@ export interface ParquetFacts {
 
 /** Rows and size of a Parquet file, from its footer; undefined when it has none that can be read. */
 export async function parquetFacts(
-  storage: SourceStorage,
-  source: SourceRef,
+  read: (from: number, to: number) => Promise<Buffer>,
   sizeBytes: number,
 ): Promise<ParquetFacts | undefined> {
   if (sizeBytes <= TAIL_BYTES) return undefined;
-  const tail = await storage.range(source, sizeBytes - TAIL_BYTES, sizeBytes);
+  const tail = await read(sizeBytes - TAIL_BYTES, sizeBytes);
   const footerBytes = tail.readUInt32LE(0) + TAIL_BYTES;
   const isParquet = tail.toString('latin1', 4) === 'PAR1';
   if (!isParquet || footerBytes > MAX_FOOTER_BYTES || footerBytes > sizeBytes) return undefined;
-  const footer = await storage.range(source, sizeBytes - footerBytes, sizeBytes);
+  const footer = await read(sizeBytes - footerBytes, sizeBytes);
   try {
     const { buffer, byteOffset, byteLength } = footer;
     const metadata = parquetMetadata(buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer);

@@ -1,7 +1,7 @@
 import type { MappingColumn } from '../../config/types.js';
 import type { IngestProperties, QueuedBlob } from '../../kusto/ports.js';
 import { KfError } from '../../runtime/errors.js';
-import { clientRequestIdOf } from '../engine.js';
+import { clientRequestIdOf, withRights } from '../engine.js';
 import { callTag, markerTag, STAGING_MAPPING, secretsBlob, sourceIdOf, stagingTableOf } from '../names.js';
 import { dynamicMapping } from '../plan.js';
 import { inParallel, readStaged, storeOf } from '../staged.js';
@@ -31,13 +31,24 @@ export const ingest: Step = async (context) => {
     try {
       await inParallel(now, CALLS_IN_FLIGHT, (call) => send(context, call, secrets));
     } finally {
-      await deps.store.change(load.id, ({ times }) => ({
-        times: { ...times, lastSentMs: deps.clock.now() },
-      }));
+      await tellSent(context, now);
     }
   }
   return due.length > now.length ? { is: 'more' } : { is: 'done' };
 };
+
+/** Blobs that a repeat has sent again count once, so never more than there are. */
+async function tellSent({ deps, load }: StepContext, calls: readonly LoadCall[]): Promise<void> {
+  const blobs = calls.reduce((sum, { sources }) => sum + sources.length, 0);
+  await deps.store.change(load.id, ({ times, progress, sources }) => ({
+    times: { ...times, lastSentMs: deps.clock.now() },
+    progress: {
+      succeeded: progress?.succeeded ?? 0,
+      failed: progress?.failed ?? 0,
+      sent: Math.min(sources?.blobs ?? 0, (progress?.sent ?? 0) + blobs),
+    },
+  }));
+}
 
 /** In the target itself a repeat may double rows; a staging table leaves such an attempt behind. */
 async function countUnsure({ deps, load }: StepContext, blobs: number): Promise<void> {
@@ -61,14 +72,19 @@ async function send(
   );
   const sending = await deps.store.replaceCall({ ...call, attempt, state: 'sending', sources });
   const blobs = await Promise.all(sources.map((source) => toBlob(deps, sending, source, secrets)));
-  const operation = await deps.queued.submit({
-    database: load.options.database,
-    table: targetOf(deps.stagingPrefix, load),
-    blobs,
-    properties: propertiesOf(load, sending),
-    clientRequestId: clientRequestIdOf(load.id, `${call.key}.${attempt}`),
-    signal,
-  });
+  const { database, table } = load.options;
+  const operation = await deps.queued
+    .submit({
+      database,
+      table: targetOf(deps.stagingPrefix, load),
+      blobs,
+      properties: propertiesOf(load, sending),
+      clientRequestId: clientRequestIdOf(load.id, `${call.key}.${attempt}`),
+      signal,
+    })
+    .catch((error: unknown) => {
+      throw withRights(error, database, table);
+    });
   await deps.store.replaceCall({
     ...sending,
     state: 'sent',

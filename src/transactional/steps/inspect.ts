@@ -15,7 +15,9 @@ export const inspect: Step = async ({ deps, load, engine }) => {
   const found = await engine.columns(options.table);
   const columns = columnsFor(options, found);
   const plan =
-    found === undefined ? planOfNew(options, columns) : await planOfExisting(engine, load, columns);
+    found === undefined
+      ? await planOfNew(engine, options, columns)
+      : await planOfExisting(engine, load, columns);
   if (options.creationTime !== undefined && found !== undefined)
     await checkCreationTime(engine, load, deps.clock.now());
   await deps.store.change(load.id, () => ({ plan }));
@@ -41,13 +43,21 @@ function columnsFor(options: LoadOptions, found: Readonly<Record<string, string>
   return options.schema;
 }
 
-function planOfNew(options: LoadOptions, columns: LoadPlan['columns']): LoadPlan {
-  if (options.mapping !== undefined) throw missingMapping(options);
+/** A table that does not exist yet has only the mappings and policies of its database. */
+async function planOfNew(
+  engine: Engine,
+  options: LoadOptions,
+  columns: LoadPlan['columns'],
+): Promise<LoadPlan> {
+  const { mapping, format } = options;
+  const named =
+    mapping === undefined ? undefined : await engine.mapping(undefined, mappingKindOf(format), mapping);
+  if (mapping !== undefined && named === undefined) throw missingMapping(options);
   return {
     columns,
     targetExists: false,
     batching: cappedBatching(undefined),
-    ...mappingOf(options, columns),
+    ...(named === undefined ? mappingOf(options, columns) : { mapping: named }),
     rowLevelSecurity: false,
     dependents: [],
     commitForm: 'move',

@@ -163,21 +163,22 @@ async function lookUp(
 
 /** Adds what the bytes tell: rows of Parquet, the size of text that is not compressed. @throws LOAD_SOURCE_TOO_LARGE */
 async function measure(
-  { deps, load }: StepContext,
+  context: StepContext,
   blob: PlannedBlob,
   secrets: Readonly<Record<string, string>>,
 ): Promise<PlannedBlob> {
-  const { format } = load.options;
+  const { format } = context.load.options;
   const isPlain = isTextFormat(format) && !/\.(?:gz|zip)$/i.test(blob.address);
+  const isCounted = blob.rows !== undefined && blob.rawSizeBytes !== undefined;
   let measured = blob;
-  if (
-    format === 'parquet' &&
-    blob.own === undefined &&
-    (blob.rows === undefined || blob.rawSizeBytes === undefined)
-  ) {
-    const sas = blob.sas === undefined ? undefined : secrets[blob.sas];
-    const ref = { address: blob.address, ...(sas === undefined ? {} : { sas }) };
-    measured = { ...(await parquetFacts(deps.sources, ref, blob.sizeBytes)), ...blob };
+  if (format === 'parquet' && !isCounted) {
+    const read = readerOf(context, blob, secrets);
+    const { rows, rawSizeBytes } = { ...(await parquetFacts(read, blob.sizeBytes)), ...blob };
+    measured = {
+      ...blob,
+      ...(rows === undefined ? {} : { rows }),
+      ...(rawSizeBytes === undefined ? {} : { rawSizeBytes }),
+    };
   } else if (isPlain && blob.rawSizeBytes === undefined) {
     measured = { ...blob, rawSizeBytes: blob.sizeBytes };
   }
@@ -190,6 +191,18 @@ async function measure(
     );
   }
   return measured;
+}
+
+/** Reads a part of a blob, wherever it lies. */
+function readerOf(
+  { deps }: StepContext,
+  { own, address, sas }: PlannedBlob,
+  secrets: Readonly<Record<string, string>>,
+): (from: number, to: number) => Promise<Buffer> {
+  if (own !== undefined) return (from, to) => deps.blobs.range(own.container, own.blob, from, to);
+  const secret = sas === undefined ? undefined : secrets[sas];
+  const ref = { address, ...(secret === undefined ? {} : { sas: secret }) };
+  return (from, to) => deps.sources.range(ref, from, to);
 }
 
 const ROWS_IN_FLIGHT = 8;

@@ -56,7 +56,7 @@ async function look(context: StepContext, call: LoadCall): Promise<Look> {
   if (passing.length > 0 && resendsOf(call) < MAX_RESENDS) {
     return resend(context, { ...call, sources }, passing);
   }
-  const refused = sources.find(({ state }) => finals.has(state) && state !== 'succeeded');
+  const refused = sources.find(isRefused);
   const isOver = sources.every(({ state }) => finals.has(state));
   const stalled =
     !isOver && deps.clock.now() - (call.sentAtMs ?? 0) > STALLED_MS && call.attempt < MAX_ATTEMPTS;
@@ -103,7 +103,7 @@ async function resend({ deps }: StepContext, call: LoadCall, failed: readonly Ca
   const sources = call.sources.filter((source) => !failed.includes(source));
   const state = sources.every((source) => finals.has(source.state)) ? 'done' : 'sent';
   const kept = await deps.store.replaceCall({ ...call, sources, state });
-  const refused = sources.find((source) => finals.has(source.state) && source.state !== 'succeeded');
+  const refused = sources.find(isRefused);
   return { call: kept, moved: true, again: true, ...(refused === undefined ? {} : { refused }) };
 }
 
@@ -114,14 +114,14 @@ async function tellProgress({ deps, load }: StepContext, open: readonly LoadCall
   const waiting = [...calls.values()]
     .flatMap(({ sources }) => sources)
     .filter(({ state }) => !finals.has(state));
-  const failedNow = looks
-    .flatMap(({ call }) => call.sources)
-    .filter(({ state }) => finals.has(state) && state !== 'succeeded');
+  const before = new Map(open.map((call) => [call.key, call]));
+  const failedNow = looks.flatMap(({ call }) => newlyFailed(call, before.get(call.key)));
   const lastStatusMs = Math.max(0, ...looks.map(({ call }) => call.settledAtMs ?? 0));
-  await deps.store.change(load.id, ({ sources, times }) => {
+  await deps.store.change(load.id, ({ sources, times, progress }) => {
     const sent = sources?.blobs ?? 0;
+    const failed = (progress?.failed ?? 0) + failedNow.length;
     return {
-      progress: { sent, failed: failedNow.length, succeeded: sent - waiting.length - failedNow.length },
+      progress: { sent, failed, succeeded: Math.max(0, sent - waiting.length - failed) },
       times:
         lastStatusMs === 0
           ? times
@@ -129,6 +129,14 @@ async function tellProgress({ deps, load }: StepContext, open: readonly LoadCall
     };
   });
 }
+
+/** Blobs of a call that ended in this look without success. */
+function newlyFailed(call: LoadCall, before: LoadCall | undefined): CallSource[] {
+  const known = new Set(before?.sources.filter(isRefused).map(({ index }) => index));
+  return call.sources.filter((source) => isRefused(source) && !known.has(source.index));
+}
+
+const isRefused = ({ state }: CallSource): boolean => finals.has(state) && state !== 'succeeded';
 
 function refusal({ address, state, errorCode, details }: CallSource): LoadError {
   const why = details === undefined ? '' : `: ${details}`;
@@ -153,7 +161,7 @@ function conclude({ deps, load }: StepContext, looks: readonly Look[], stillOpen
 /** The first blob of a Queued load that did not get in, over all its calls. */
 export async function firstRefusal({ deps, load }: StepContext): Promise<LoadError | undefined> {
   for await (const call of deps.store.calls(load.id, load.generation)) {
-    const refused = call.sources.find(({ state }) => finals.has(state) && state !== 'succeeded');
+    const refused = call.sources.find(isRefused);
     if (refused !== undefined) return refusal(refused);
   }
   return undefined;
