@@ -147,5 +147,9 @@ export const showRunningAppends = (database: string, since: string): string =>
 export const showCommandsHaving = (requestId: string): string =>
   `.show commands | where ClientActivityId has ${quoteString(requestId)}`;
 
+/** By a part of the staging table's name; without blobs that came when it was dropped already. */
+export const showStagingFailures = (mark: string): string =>
+  `.show ingestion failures | where Table contains ${quoteString(mark)} and ErrorCode != "BadRequest_TableNotExist" | top 20 by FailedOn desc`;
+
 export const showTableFailures = (name: string): string =>
   `.show ingestion failures | where Table == ${quoteString(name)} | top 20 by FailedOn desc`;

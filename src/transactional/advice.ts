@@ -1,5 +1,4 @@
 import * as commands from '../kusto/load-commands.js';
-import { quoteString } from '../kusto/quoting.js';
 import { type ErrorCode, errorCodes } from '../runtime/error-codes.js';
 import { loadMark, markerTag } from './names.js';
 import type { Load, LoadError } from './types.js';
@@ -16,7 +15,7 @@ export function showFailuresOf({ id, options }: Pick<Load, 'id' | 'options'>): s
   const { writeMode, table, tempTableName } = options;
   if (writeMode === 'Queued') return commands.showTableFailures(table);
   if (tempTableName !== undefined) return commands.showTableFailures(tempTableName);
-  return `.show ingestion failures | where Table contains ${quoteString(loadMark(id))} | top 20 by FailedOn desc`;
+  return commands.showStagingFailures(loadMark(id));
 }
 
 /** What of the load is in its target. */

@@ -71,7 +71,7 @@ describe('loads from the command line, through the host', () => {
     );
     const third = await cli('load', parquet, '--table', 'Samples.Files', '--json');
     assert.equal(third.code, 0, third.err);
-    assert.deepEqual(JSON.parse(third.out).rows, { staged: 250, committed: 250 });
+    assert.deepEqual(JSON.parse(third.out).rows, { expected: 250, staged: 250, committed: 250 });
     assert.deepEqual(await numbersIn(stack, 'Files'), numbers(1_750));
     assert.deepEqual(await leftovers(stack), []);
     const again = await cli('load', first, '--table', 'Samples.Files', '--ingest-if-not-exists', 'day-1');

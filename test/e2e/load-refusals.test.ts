@@ -31,8 +31,12 @@ describe('loads that cannot be', () => {
   async function refusal(body: Record<string, unknown>) {
     const startedMs = performance.now();
     const started: Answer = await load(stack, { table: 'T', sources: [{ url }], ...body });
-    const view = started.status === 202 ? await endOf(stack, started.json.id, LIMIT_MS) : undefined;
-    const tookMs = performance.now() - startedMs;
+    const view = started.status === 202 ? await endOf(stack, started.json.id) : undefined;
+    // From its acceptance to its end, by the load's own times: the machine of the test may be busy with other things.
+    const tookMs =
+      view === undefined
+        ? performance.now() - startedMs
+        : Date.parse(String(view['endedAt'])) - Date.parse(String(view['createdAt']));
     const error =
       view?.error ?? (started.json as unknown as { code: string; detail: string; nextCommand: string });
     assert.ok(tookMs < LIMIT_MS, `${tookMs} ms`);

@@ -128,3 +128,12 @@ export async function leftovers(stack: Stack): Promise<string[]> {
   }
   return [...tables.map(([name]) => String(name)), ...blobs];
 }
+
+/** Tags of the table's extents, once the marker of the load that brought them is gone. */
+export async function tagsOf(stack: Stack, table: string): Promise<string[]> {
+  const rows = await until(
+    () => kustoCommand(stack, 'Samples', `.show table ${table} extents | project Tags`),
+    (found) => !found.some(([tags]) => String(tags).includes('drop-by:')),
+  );
+  return [...new Set(rows.flatMap(([tags]) => String(tags).split('\r\n')))].filter(Boolean).sort();
+}

@@ -42,8 +42,10 @@ const texts = (table: string, other: string, text: string): readonly string[] =>
     creationTime: text,
   }),
   commands.showCommandsOf(text),
+  commands.showRunningAppends(text, '2026-01-01T00:00:00Z'),
   commands.showCommandsHaving(text),
   commands.showTableFailures(table),
+  commands.showStagingFailures(text),
 ];
 
 const tame = texts('t', 'o', 'x');

@@ -133,6 +133,6 @@ test('committed extents keep the tags that the caller gave, ingest-by ones with 
   assert.deepEqual(finalTags(options), ['note', 'ingest-by:day']);
 });
 
-test('looks at the service come after an eighth of what has passed, from one to thirty seconds', () => {
-  assert.deepEqual([0, 8_000, 80_000, 240_000, 1e9].map(pollMs), [1_000, 1_000, 10_000, 30_000, 30_000]);
+test('looks at the service come after a sixteenth of what has passed, from one to thirty seconds', () => {
+  assert.deepEqual([0, 16_000, 160_000, 480_000, 1e9].map(pollMs), [1_000, 1_000, 10_000, 30_000, 30_000]);
 });
