@@ -86,7 +86,8 @@ async function removeMarker(load: Load, engine: Engine): Promise<boolean> {
   ];
   let isClean = true;
   for (const tag of tags) {
-    if ((await engine.tagged(table, tag)).extents === 0) continue;
+    const { extents } = await engine.tagged(table, tag).catch(noneIfMissing({ extents: 0, rows: 0 }));
+    if (extents === 0) continue;
     isClean = false;
     await engine.command(commands.removeExtentTag(table, tag));
   }

@@ -48,6 +48,7 @@ export function createLoadReaper(deps: LoadDeps, options: ReaperOptions): LoadRe
       const owned = await ownedMarks(deps);
       const tables = await orphanTables(deps, options, owned);
       for (const table of await agedTables(deps, tables)) await dropOrphan(deps, table, signal);
+      await forgetSights(deps, tables);
       for (const { name } of await orphanBlobs(deps, owned, ORPHAN_AGE_MS)) {
         await deps.blobs.delete(deps.stagingContainer, name);
         deps.logger.info('load.orphanRemoved', { kind: 'blob', name });
@@ -145,11 +146,16 @@ function engineFor(deps: LoadDeps, database: string, signal = AbortSignal.timeou
   return engineOf(deps, { id: 'reaper', options: { database, table: '' } as Load['options'] }, signal);
 }
 
+/** Where it is kept since when a table is seen as an orphan. */
+const SIGHTS = 'load-orphans/';
+const sightOf = ({ database = '', name }: Orphan): string =>
+  `${SIGHTS}${encodeURIComponent(database)}/${name}`;
+
 /** Seen as orphans before, at least an hour ago: the first sight is kept beside the loads' blobs. */
 async function agedTables(deps: LoadDeps, tables: readonly Orphan[]): Promise<Orphan[]> {
   const aged: Orphan[] = [];
   for (const table of tables) {
-    const sight = `load-orphans/${encodeURIComponent(table.database ?? '')}/${table.name}`;
+    const sight = sightOf(table);
     const seen = await deps.blobs.facts(deps.stagingContainer, sight);
     if (seen === undefined) {
       await deps.blobs.put(deps.stagingContainer, sight, Buffer.from(table.name));
@@ -160,13 +166,21 @@ async function agedTables(deps: LoadDeps, tables: readonly Orphan[]): Promise<Or
   return aged;
 }
 
+/** What was seen as an orphan and is none any more: its load has dropped it meanwhile, or has begun after the look. */
+async function forgetSights(deps: LoadDeps, tables: readonly Orphan[]): Promise<void> {
+  const present = new Set(tables.map(sightOf));
+  const gone: string[] = [];
+  for await (const { name } of deps.blobs.list(deps.stagingContainer, SIGHTS)) {
+    if (!present.has(name)) gone.push(name);
+    if (gone.length >= MAX_PER_ROUND) break;
+  }
+  for (const name of gone) await deps.blobs.delete(deps.stagingContainer, name);
+}
+
 async function dropOrphan(deps: LoadDeps, table: Orphan, signal: AbortSignal): Promise<void> {
   const database = table.database ?? '';
   await engineFor(deps, database, signal).command(commands.dropTable(table.name));
-  await deps.blobs.delete(
-    deps.stagingContainer,
-    `load-orphans/${encodeURIComponent(database)}/${table.name}`,
-  );
+  await deps.blobs.delete(deps.stagingContainer, sightOf(table));
   deps.logger.info('load.orphanRemoved', { kind: 'table', database, name: table.name });
 }
 

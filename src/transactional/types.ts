@@ -172,6 +172,8 @@ export interface LoadCommit {
   readonly operationId?: string;
   /** The last attempt that is known to have ended without effect, or as one of several moves. */
   readonly cleared: number;
+  /** Attempts that the service throttled; they are not counted as tries. */
+  readonly throttled?: number;
   readonly moveBatches: number;
   readonly batchSize: number;
   /** The operation's own time: when the service began and ended it. */

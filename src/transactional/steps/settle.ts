@@ -14,6 +14,8 @@ const CLOCKS_DIFFER_MS = 10 * 60_000;
 /** Commands for one load, or for one of its batches: when the service says they may be repeated, and when it does not. */
 const MAX_RETRYABLE = 10;
 const MAX_PERMANENT = 3;
+/** Before a commit that the service throttled is issued again. */
+const THROTTLED_WAIT_MS = 5_000;
 /** Smallest batch of a load that allows partial visibility. */
 const MIN_BATCH = 50;
 
@@ -31,10 +33,10 @@ export const settle: Step = async (context) => {
   const seen = await look(context);
   if (seen.isComplete) return committed(context, operation);
   if (commit.cleared >= commit.attempt) return { is: 'done', next: 'commit' };
-  if (operation === undefined) return lost(context, commit, seen);
+  if (operation === undefined) return lost(context, commit);
   return /^Completed$/i.test(state)
     ? completed(context, { commit, operation, seen })
-    : unsuccessful(context, { commit, operation, seen });
+    : unsuccessful(context, commit, operation);
 };
 
 export const isRunning = (operation: Row | undefined): boolean =>
@@ -122,13 +124,13 @@ function durationOf(operation: Row | undefined): number | undefined {
   return told ?? (Number.isNaN(between) ? undefined : between);
 }
 
-async function lost(context: StepContext, commit: LoadCommit, seen: Seen): Promise<StepAnswer> {
+async function lost(context: StepContext, commit: LoadCommit): Promise<StepAnswer> {
   const { deps, load } = context;
   const passedMs = deps.clock.now() - commit.issuedAtMs;
   if (passedMs < LOST_MS) return { is: 'wait', afterMs: Math.min(5_000, LOST_MS - passedMs) };
   if (commit.form === 'append' && (await someAppendRuns(context, commit))) return { is: 'wait' };
   deps.logger.warn('load.commitLost', { load: load.id, attempt: commit.attempt });
-  return tryAgain(context, { commit, seen, canRetry: true, why: 'the operation cannot be found' });
+  return tryAgain(context, { commit, canRetry: true, why: 'the operation cannot be found' });
 }
 
 /** The list of commands has one only after its end, so an append whose answer was lost may be any that runs. */
@@ -156,7 +158,7 @@ async function completed(context: StepContext, { commit, seen, operation }: Outc
       bad === undefined
         ? `${seen.inTarget} of ${load.verified?.rows} rows are there`
         : String(bad['details']);
-    return tryAgain(context, { commit, seen, canRetry: true, why: `the operation ended, but ${why}` });
+    return tryAgain(context, { commit, canRetry: true, why: `the operation ended, but ${why}` });
   }
   await deps.store.change(load.id, ({ commit: held }) =>
     held === undefined
@@ -173,14 +175,15 @@ async function completed(context: StepContext, { commit, seen, operation }: Outc
   return { is: 'done', next: 'commit' };
 }
 
-async function unsuccessful(context: StepContext, { commit, operation, seen }: Outcome): Promise<StepAnswer> {
+async function unsuccessful(context: StepContext, commit: LoadCommit, operation: Row): Promise<StepAnswer> {
   const state = String(operation['state']);
   const why = `${state}: ${String(operation['status'] ?? '')}`;
   const wasAsked =
     /^Cancel/i.test(state) && (context.load.cancelRequested || context.progress.undo !== undefined);
   if (/^BadInput$/i.test(state) || wasAsked) return failure(context.load, why);
+  const isThrottled = /^Throttled$/i.test(state);
   const canRetry = isTrue(operation['shouldretry']) || /^(Throttled|Abandoned|Cancell?ed)$/i.test(state);
-  return tryAgain(context, { commit, seen, canRetry, why });
+  return tryAgain(context, { commit, canRetry, why, isThrottled });
 }
 
 /** Sent as a boolean, a number or a text. */
@@ -189,25 +192,35 @@ const isTrue = (value: unknown): boolean =>
 
 interface Retry {
   readonly commit: LoadCommit;
-  readonly seen: Seen;
   readonly canRetry: boolean;
   readonly why: string;
+  /** By the service, which is no try. */
+  readonly isThrottled?: boolean;
 }
 
-async function tryAgain(context: StepContext, { commit, canRetry, why }: Retry): Promise<StepAnswer> {
+async function tryAgain(
+  context: StepContext,
+  { commit, canRetry, why, isThrottled }: Retry,
+): Promise<StepAnswer> {
   const { deps, load, progress } = context;
   const isLate = deps.clock.now() >= load.deadlineMs || load.cancelRequested || progress.undo !== undefined;
-  const tries = commit.attempt - commit.moveBatches;
+  const throttled = (commit.throttled ?? 0) + (isThrottled ? 1 : 0);
+  const tries = commit.attempt - commit.moveBatches - throttled;
   if (isLate || tries >= (canRetry ? MAX_RETRYABLE : MAX_PERMANENT)) return failure(load, why);
   deps.logger.warn('load.commitAgain', { load: load.id, attempt: commit.attempt, why });
   const batchSize = load.options.allowPartialVisibility
     ? Math.max(MIN_BATCH, Math.floor(commit.batchSize / 2))
     : commit.batchSize;
   await deps.store.change(load.id, ({ commit: held }) =>
-    held === undefined ? {} : { commit: { ...held, cleared: commit.attempt, batchSize } },
+    held === undefined
+      ? {}
+      : { commit: { ...held, cleared: commit.attempt, batchSize, ...(throttled > 0 ? { throttled } : {}) } },
   );
   // The next look finds it cleared, and goes on to `commit`.
-  return { is: 'wait', afterMs: Math.min(30_000, 500 * 2 ** Math.min(tries, 6)) };
+  return {
+    is: 'wait',
+    afterMs: isThrottled ? THROTTLED_WAIT_MS : Math.min(30_000, 500 * 2 ** Math.min(tries, 6)),
+  };
 }
 
 /** Of a load whose cancellation is asked for, that is the reason why nothing is tried again. */

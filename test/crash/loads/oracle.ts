@@ -89,6 +89,7 @@ async function repair(site: Site, load: Load, tell: Tell): Promise<void> {
 function judgeRows(site: Site, run: Run, load: Load | undefined, tell: Tell): void {
   const rows = arrived(site).sort(inOrder);
   const before = (site.engine.numbers(site.names.table, 'n') ?? []).filter((n) => BEFORE.includes(n));
+  if (site.path.losesTarget === true && load?.state === 'committed') return;
   if (site.path.hasTarget !== false && site.path.losesTarget !== true && before.length !== BEFORE.length)
     tell('lost', 'rows of before are gone');
   const wanted = load?.state === 'committed' ? WANTED : [];
@@ -127,7 +128,7 @@ function judgeLeftovers(site: Site, load: Load | undefined, tell: Tell): void {
   if (isEmptied && (engine.numbers(names.temp, 'n') ?? []).length > 0) left.push(names.temp);
   if (path.usesTemp === true && !engine.tables().includes(names.temp)) left.push(`${names.temp} was dropped`);
   if (left.length > 0) tell('leftovers', left.join(', '));
-  if (load?.state !== 'committed') return;
+  if (load?.state !== 'committed' || path.losesTarget === true) return;
   const want = Object.values(load.options.tags.ingestBy).map((value) => `ingest-by:${value}`);
   const lost = want.filter((tag) => !engine.tags(names.table).includes(tag));
   if (lost.length > 0) tell('lost', `tags ${lost.join(', ')} are missing`);

@@ -30,6 +30,10 @@ export interface Path {
   readonly usesTemp?: boolean;
   /** The service ingests a blob twice by itself. */
   readonly doublesRows?: boolean;
+  /** So many commands that commit are throttled. */
+  readonly throttlesCommits?: number;
+  /** Operations that failed are told as throttled. */
+  readonly saysThrottled?: boolean;
   /** Moves after so many fail for good. */
   readonly failsMovesAfter?: number;
   /** Uncompressed bytes at which an upload is cut. Default: never. */
@@ -216,6 +220,29 @@ export const paths: readonly Path[] = [
     ends: 'committed',
     request: () => ({ expectedRows: null }),
     before: { step: 'commit', act: ({ service }) => service.again('/a.csv') },
+  },
+  {
+    name: 'target is dropped after the commit',
+    ends: 'committed',
+    losesTarget: true,
+    before: { step: 'finish', act: ({ outside, names }) => outside(`.drop table ${names.table}`) },
+  },
+  {
+    name: 'rows are deleted as soon as they are there',
+    ends: 'rolledBack',
+    isPartial: true,
+    before: {
+      step: 'settle',
+      act: ({ outside, names: { table, id } }) =>
+        outside(`.drop extents <| .show table ${table} extents where tags has 'drop-by:${id}' | take 1`),
+    },
+  },
+  { name: 'the command that commits is throttled', ends: 'committed', throttlesCommits: 12 },
+  {
+    name: 'the operation that commits is throttled',
+    ends: 'committed',
+    saysThrottled: true,
+    prepare: commitFails(12, 'transient'),
   },
   {
     name: 'target is dropped before the commit',

@@ -1,6 +1,7 @@
 import { cutBody } from '../../../src/ingest/cut-body.js';
-import type { KustoClient } from '../../../src/kusto/ports.js';
+import type { KustoClient, KustoTable } from '../../../src/kusto/ports.js';
 import type { Clock } from '../../../src/runtime/clock.js';
+import { KfError } from '../../../src/runtime/errors.js';
 import { createJsonLogger } from '../../../src/runtime/log.js';
 import type { BlobStore, TableStore } from '../../../src/storage/ports.js';
 import { createLoads, type Loads } from '../../../src/transactional/loads.js';
@@ -173,7 +174,7 @@ export async function openSite({ path, names, clock, engine }: SiteOptions): Pro
     manners: path.manners?.(names) ?? {},
   });
   const raw = {
-    kusto: watched(withMoveLimit(engine, path, names), look('kusto')),
+    kusto: watched(mannersOf(engine, path, names), look('kusto')),
     own: watched(stores.own, look('blob')),
     table: watched(stores.table, look('table')),
     sources: sourcesOf(stores.source),
@@ -195,20 +196,28 @@ export async function openSite({ path, names, clock, engine }: SiteOptions): Pro
   return site;
 }
 
-/** From a certain number of moves on they fail for good. */
-function withMoveLimit(engine: LocalEngine, path: Path, { table }: Names): KustoClient {
+/** What the cluster of a path does otherwise than others: it throttles, or fails from a certain move on. */
+function mannersOf({ client, faults }: LocalEngine, path: Path, { table }: Names): KustoClient {
   let moves = 0;
-  return watched(engine.client, (_, args) => {
-    if (!String(args[1]).startsWith('.move async') || path.failsMovesAfter === undefined) return;
+  let throttled = 0;
+  const refuse = (text: string): void => {
+    if (!text.startsWith('.move async')) return;
+    if (throttled++ < (path.throttlesCommits ?? 0)) throw new KfError('KUSTO_THROTTLED', 'too many requests');
     if (moves++ !== path.failsMovesAfter) return;
-    engine.faults.add({
-      target: 'operation',
-      match: `/^ExtentsMove.*${table}\\b/`,
-      action: 'fail',
-      times: 20,
-    });
-  });
+    faults.add({ target: 'operation', match: `/^ExtentsMove.*${table}\\b/`, action: 'fail', times: 20 });
+  };
+  const command: KustoClient['command'] = async (database, text, options) => {
+    refuse(text);
+    const answer = await client.command(database, text, options);
+    return path.saysThrottled === true && text.startsWith('.show operations') ? asThrottled(answer) : answer;
+  };
+  return { ...client, command };
 }
+
+const asThrottled = (answer: KustoTable): KustoTable => ({
+  ...answer,
+  rows: answer.rows.map((row) => row.map((cell) => (cell === 'Failed' ? 'Throttled' : cell))),
+});
 
 function sourcesOf(source: MemoryBlobStore): SourceStorage {
   const split = (path: string): [string, string] => {
