@@ -95,9 +95,9 @@ export const dropExtents = (name: string, ids: readonly string[]): string =>
 export const moveExtents = (from: string, to: string, ids: readonly string[]): string =>
   `.move async extents from table ${table(from)} to table ${table(to)} with (setNewIngestionTime=true) (${idList(ids)})`;
 
-/** Moves nothing where the staging table is empty; tells whether the cluster knows the command. */
+/** Moves nothing, whenever it arrives: no extent was created then. Tells whether the cluster knows the command. */
 export const probeMove = (from: string, to: string): string =>
-  `.move extents all from table ${table(from)} to table ${table(to)} with (setNewIngestionTime=true)`;
+  `.move extents all from table ${table(from)} to table ${table(to)} with (setNewIngestionTime=true, extentCreatedOnFrom='1900-01-01', extentCreatedOnTo='1900-01-01')`;
 
 export interface AppendFrom {
   readonly from: string;

@@ -9,6 +9,7 @@ import {
   onceTagOf,
   sourcesBlob,
   stagingTableOf,
+  undoneTag,
   uploadBlob,
 } from './names.js';
 import type { LoadDeps } from './ports.js';
@@ -46,7 +47,7 @@ export async function removeStaging(deps: LoadDeps, load: Load, engine: Engine):
  * any more, and a commit command that is still on its way finds nothing.
  */
 export async function disarm(load: Load, engine: Engine, table: string): Promise<void> {
-  const tag = `${callTagPrefix(load.id)}undone`;
+  const tag = undoneTag(load.id);
   const ours = await oursIn(load, engine, table, tag);
   if (ours.length > 0) await engine.command(commands.setExtentTags(table, [tag], ours));
 }

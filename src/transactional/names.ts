@@ -51,6 +51,9 @@ export function callTag(call: Pick<LoadCall, 'load' | 'generation' | 'key' | 'at
 /** What every call tag of a load begins with. */
 export const callTagPrefix = (id: string): string => `drop-by:${id}/`;
 
+/** On what a load that was undone leaves in a user's staging table. */
+export const undoneTag = (id: string): string => `${callTagPrefix(id)}undone`;
+
 /** Name of the mapping that the staging table gets. */
 export const STAGING_MAPPING = 'kf_load';
 

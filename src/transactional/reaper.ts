@@ -44,7 +44,7 @@ export function createLoadReaper(deps: LoadDeps, options: ReaperOptions): LoadRe
     reap: async (starter, signal) => {
       await resume(deps, starter);
       await cleanEnded(deps, signal);
-      await cleanDirty(deps, signal);
+      await tidyUncommitted(deps, signal);
       const owned = await ownedMarks(deps);
       const tables = await orphanTables(deps, options, owned);
       for (const table of await agedTables(deps, tables)) await dropOrphan(deps, table, signal);
@@ -96,20 +96,22 @@ async function cleanEnded(deps: LoadDeps, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** What a person is to mend are tables; blobs, secrets and claims of such a load are of no more use. */
-async function cleanDirty(deps: LoadDeps, signal: AbortSignal): Promise<void> {
-  let cleaned = 0;
-  for await (const load of deps.store.inState('failedDirty')) {
-    if (load.cleaned) continue;
-    try {
-      await removeBlobs(deps, load);
-      for (const key of claimKeys(load)) await deps.store.unclaim(key, load.id);
-      await deps.store.change(load.id, () => ({ cleaned: true }));
-    } catch (thrown) {
-      tellFailure(deps, load, thrown);
+/** Blobs, secrets and claims of a load that was not committed; what is in tables was undone, or is for a person to mend. */
+async function tidyUncommitted(deps: LoadDeps, signal: AbortSignal): Promise<void> {
+  let tidied = 0;
+  for (const state of ['rolledBack', 'cancelled', 'skipped', 'failedDirty'] as const) {
+    for await (const load of deps.store.inState(state)) {
+      if (load.cleaned) continue;
+      if (++tidied > MAX_PER_ROUND || signal.aborted) return;
+      await tidy(deps, load).catch((thrown: unknown) => tellFailure(deps, load, thrown));
     }
-    if (++cleaned >= MAX_PER_ROUND || signal.aborted) return;
   }
+}
+
+async function tidy(deps: LoadDeps, load: Load): Promise<void> {
+  await removeBlobs(deps, load);
+  for (const key of claimKeys(load)) await deps.store.unclaim(key, load.id);
+  await deps.store.change(load.id, () => ({ cleaned: true }));
 }
 
 function tellFailure(deps: LoadDeps, load: Load, thrown: unknown): void {

@@ -194,6 +194,8 @@ export interface Load {
   readonly deadlineMs: number;
   readonly cancelRequested: boolean;
   readonly generation: number;
+  /** Times that staging anew was decided; one ahead of `generation` until that has begun. */
+  readonly restages?: number;
   readonly plan?: LoadPlan;
   readonly sources?: {
     readonly blobs: number;
@@ -208,7 +210,7 @@ export interface Load {
     readonly failed: number;
   };
   /** Extents and rows in the staging table that are to be committed. */
-  readonly verified?: { readonly extents: number; readonly rows: number };
+  readonly verified?: { readonly extents: number; readonly rows: number; readonly generation: number };
   readonly commit?: LoadCommit;
   readonly committed?: { readonly extents: number; readonly rows: number };
   /** Calls of a Queued load whose answer was lost and which were repeated. */

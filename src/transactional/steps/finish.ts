@@ -27,7 +27,8 @@ export const finish: Step = async (context) => {
 };
 
 async function endCommitted({ deps, load }: StepContext): Promise<StepAnswer | undefined> {
-  const committed = load.verified ?? { extents: 0, rows: 0 };
+  const { extents = 0, rows = 0 } = load.verified ?? {};
+  const committed = { extents, rows };
   await deps.store.change(load.id, ({ state }) =>
     state === 'running' ? { state: 'committed', endedAtMs: deps.clock.now(), committed } : {},
   );

@@ -66,10 +66,14 @@ function failed(thrown: unknown, attempt: number): StepAnswer {
 async function begin(deps: LoadDeps, progress: LoadProgress): Promise<Load> {
   const load = await deps.store.get(progress.id);
   if (load === undefined) throw new KfError('NOT_FOUND', `load ${progress.id}: unknown`);
-  const { step, undo } = progress;
-  const isKnown = load.step === step && (undo === undefined || load.undo !== undefined);
+  const { step, undo, restages } = progress;
+  const known = load.restages ?? load.generation;
+  const isKnown = load.step === step && restages <= known && (undo === undefined || load.undo !== undefined);
   if (isKnown || load.state !== 'running') return load;
-  return deps.store.change(load.id, () => ({ step, ...(undo === undefined ? {} : { undo }) }));
+  return deps.store.change(load.id, () => ({
+    ...{ step, restages: Math.max(restages, known) },
+    ...(undo === undefined ? {} : { undo }),
+  }));
 }
 
 /** Runs the step that `progress` names; never throws what the orchestrator could not read. */

@@ -46,14 +46,14 @@ export interface LoadProgress {
 
 const afterCommit: ReadonlySet<LoadStep> = new Set(['settle', 'finish', 'undo']);
 
-type Resumed = Pick<Load, 'id' | 'step' | 'generation' | 'deadlineMs' | 'commit' | 'undo'>;
+type Resumed = Pick<Load, 'id' | 'step' | 'generation' | 'restages' | 'deadlineMs' | 'commit' | 'undo'>;
 
 /** Where a load begins, and where one goes on whose orchestration is gone: never past a commit that may be under way. */
 export function progressOf(load: Resumed): LoadProgress {
   const step = load.commit !== undefined && !afterCommit.has(load.step) ? 'settle' : load.step;
-  const { id, deadlineMs, generation, undo } = load;
+  const { id, deadlineMs, generation, restages = generation, undo } = load;
   return {
-    ...{ id, step, attempt: 0, waits: 0, restages: generation, deadlineMs, waitMs: 0 },
+    ...{ id, step, attempt: 0, waits: 0, restages, deadlineMs, waitMs: 0 },
     ...(undo === undefined ? {} : { undo }),
   };
 }

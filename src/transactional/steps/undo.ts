@@ -3,7 +3,7 @@ import type { Row } from '../../kusto/rows.js';
 import { KfError } from '../../runtime/errors.js';
 import { disarm, removeBlobs, removeStaging } from '../clean-up.js';
 import { type Engine, noneIfMissing } from '../engine.js';
-import { claimKeys, markerTag, stagingTableOf } from '../names.js';
+import { claimKeys, markerTag, stagingTableOf, undoneTag } from '../names.js';
 import type { Load, LoadError, LoadState } from '../types.js';
 import { type Step, type StepContext, toLoadError } from './context.js';
 import { cancelOperation, findOperation, isRunning } from './settle.js';
@@ -23,35 +23,61 @@ export const undo: Step = async (context) => {
   const { as, error } = progress.undo ?? load.undo ?? { as: 'rolledBack' as const };
   try {
     if (load.options.writeMode === 'Queued' && (await hasIngested(context))) {
-      await clean(context);
-      return await endDirty(context, partial(load, error));
+      const cleaned = await tidy(context);
+      return await endDirty(context, partial(load, error), cleaned);
     }
-    if (!(await clean(context))) return { is: 'wait' };
+    if (!(await takeBack(context))) return { is: 'wait' };
   } catch (thrown) {
-    const canWait = !(thrown instanceof KfError) || thrown.retryable || thrown.code === 'STORAGE_CONFLICT';
-    if (progress.attempt < (canWait ? MAX_TRIES : MAX_PERMANENT_TRIES)) throw thrown;
+    if (mayPass(thrown, context)) throw thrown;
     const cause = toLoadError(thrown);
     const message = `${error?.message ?? `load ${load.id}`}; and the undo failed: ${cause.message}`;
     return endDirty(context, { ...cause, code: 'LOAD_UNDO_FAILED', message });
   }
-  return end(context, { state: as, ...(error === undefined ? {} : { error }) });
+  const cleaned = await tidy(context);
+  return end(context, { state: as, cleaned, ...(error === undefined ? {} : { error }) });
 };
+
+function mayPass(thrown: unknown, { progress }: StepContext): boolean {
+  const canWait = !(thrown instanceof KfError) || thrown.retryable || thrown.code === 'STORAGE_CONFLICT';
+  return progress.attempt < (canWait ? MAX_TRIES : MAX_PERMANENT_TRIES);
+}
 
 /**
  * What feeds the commit goes first: a command that is still on its way brings nothing after the target was looked at.
  * @returns false while a commit goes on
  */
-async function clean(context: StepContext): Promise<boolean> {
+async function takeBack(context: StepContext): Promise<boolean> {
   const { deps, load, engine } = context;
   const { tempTableName } = load.options;
-  await (tempTableName === undefined
-    ? removeStaging(deps, load, engine)
-    : disarm(load, engine, tempTableName));
+  if (tempTableName === undefined) await removeStaging(deps, load, engine);
+  else if (load.commit !== undefined) await disarm(load, engine, tempTableName);
   if (await stillCopies(context)) return false;
-  await takeBack(load, engine);
-  await removeBlobs(deps, load);
-  for (const key of claimKeys(load)) await deps.store.unclaim(key, load.id);
+  // By their ids: dropping what a query finds needs the rights of a database admin.
+  const held = await heldBy(load, engine);
+  if (held.length > 0) await engine.command(commands.dropExtents(load.options.table, held));
   return true;
+}
+
+/** Ids of extents that a move of several, or one that came late, has brought into the target. */
+async function heldBy(load: Load, engine: Engine): Promise<string[]> {
+  if (load.commit === undefined) return [];
+  const tagged = engine.command(commands.showTagged(load.options.table, markerTag(load.id)));
+  return (await tagged.catch(noneIfMissing<Row[]>([]))).map((row) => String(row['extentid']));
+}
+
+/** The load is undone whatever becomes of its blobs and claims; the reaper goes on. @returns false when some are left */
+async function tidy(context: StepContext): Promise<boolean> {
+  const { deps, load } = context;
+  try {
+    await removeBlobs(deps, load);
+    for (const key of claimKeys(load)) await deps.store.unclaim(key, load.id);
+    return true;
+  } catch (thrown) {
+    if (mayPass(thrown, context)) throw thrown;
+    const { code, message } = toLoadError(thrown);
+    deps.logger.warn('load.cleanFailed', { load: load.id, code, message });
+    return false;
+  }
 }
 
 /** An append that has read its rows ends though they are gone: it is cancelled, and its end awaited. */
@@ -62,17 +88,6 @@ async function stillCopies(context: StepContext): Promise<boolean> {
   if (!isRunning(operation)) return false;
   await cancelOperation(context, operation?.['operationid']);
   return true;
-}
-
-/** Extents that a move of several, or one that came late, has brought into the target. */
-async function takeBack(load: Load, engine: Engine): Promise<void> {
-  if (load.commit === undefined) return;
-  const { table } = load.options;
-  const marker = markerTag(load.id);
-  const tagged = await engine.command(commands.showTagged(table, marker)).catch(noneIfMissing<Row[]>([]));
-  // By their ids: dropping what a query finds needs the rights of a database admin.
-  const ids = tagged.map((row) => String(row['extentid']));
-  if (ids.length > 0) await engine.command(commands.dropExtents(table, ids));
 }
 
 /** Something is in the target, or may still get there. */
@@ -90,23 +105,44 @@ function partial(load: Load, error: LoadError | undefined): LoadError {
   };
 }
 
-async function endDirty(context: StepContext, error: LoadError) {
-  const { deps, load } = context;
-  const { table, writeMode, tempTableName } = load.options;
-  const isStaged = writeMode === 'Transactional' && tempTableName === undefined;
-  const repair = [
-    commands.dropTagged(table, markerTag(load.id)),
-    ...(isStaged ? [commands.dropTable(stagingTableOf(deps.stagingPrefix, load))] : []),
-  ].join('\n');
-  return end(context, { state: 'failedDirty', error, repair });
+async function endDirty(context: StepContext, error: LoadError, cleaned = false) {
+  const repair = (await repairOf(context)).join('\n');
+  const how = { state: 'failedDirty', error, cleaned } as const;
+  return end(context, repair === '' ? how : { ...how, repair });
 }
 
-async function end(
-  { deps, load }: StepContext,
-  how: { readonly state: LoadState; readonly error?: LoadError; readonly repair?: string },
-) {
+/** The commands that mend what could not be undone: each works, and none is there without need. */
+async function repairOf({ deps, load, engine }: StepContext): Promise<string[]> {
+  const { table, writeMode, tempTableName } = load.options;
+  const marker = markerTag(load.id);
+  const isQueued = writeMode === 'Queued';
+  const isHeld =
+    isQueued ||
+    (await heldBy(load, engine).then(
+      (ids) => ids.length > 0,
+      () => true,
+    ));
+  const take = isHeld ? [commands.dropTagged(table, marker)] : [];
+  if (isQueued) return take;
+  if (tempTableName !== undefined)
+    return [commands.addExtentTags(tempTableName, [undoneTag(load.id)], marker), ...take];
+  const generations = Array.from({ length: load.generation + 1 }, (_, generation) => generation);
+  return [
+    ...generations.map((one) => commands.dropTable(stagingTableOf(deps.stagingPrefix, load, one))),
+    ...take,
+  ];
+}
+
+interface End {
+  readonly state: LoadState;
+  readonly cleaned: boolean;
+  readonly error?: LoadError;
+  readonly repair?: string;
+}
+
+async function end({ deps, load }: StepContext, how: End) {
   await deps.store.change(load.id, ({ state }) =>
-    state === 'running' ? { ...how, endedAtMs: deps.clock.now(), cleaned: how.state !== 'failedDirty' } : {},
+    state === 'running' ? { ...how, endedAtMs: deps.clock.now() } : {},
   );
   deps.logger.info('load.ended', { load: load.id, state: how.state, code: how.error?.code });
   return { is: 'end' as const, state: how.state };

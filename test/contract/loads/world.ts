@@ -27,7 +27,7 @@ import type { LoadDetails } from '../../../src/transactional/view.js';
 import { Orchestration } from '../../crash/loads/driver.js';
 import { kustoParts } from '../../helpers/kusto-parts.js';
 
-export const DATABASE = 'Db';
+const DATABASE = 'Db';
 const CONTAINER = 'data';
 /** The service works in its own time: it is given a little of the real one at every wait. */
 const PAUSE_MS = 20;

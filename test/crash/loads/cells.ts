@@ -1,34 +1,5 @@
-import { type Fault, type FaultKind, faultKinds } from './faults.js';
+import { applies, type Fault, faultKinds } from './faults.js';
 import type { Path } from './paths.js';
-
-/** Calls that change nothing: of those there is no before and after. */
-const reads =
-  /^(?:table\.(?:get|list)|blob\.(?:get|range|facts|list|stream|readUrl)|sources\.|queued\.status|starter\.state|kusto\.\w+ \.show)/;
-const ofReads: ReadonlySet<FaultKind> = new Set([
-  'failBefore',
-  'refuse',
-  'throttle',
-  'crashBefore',
-  'cancel',
-]);
-/** A step as a whole is answered by the platform, which neither refuses nor throttles. */
-const ofSteps: ReadonlySet<FaultKind> = new Set([
-  'failBefore',
-  'failAfter',
-  'crashBefore',
-  'crashAfter',
-  'duplicate',
-  'late',
-  'cancel',
-]);
-
-function applies(kind: FaultKind, call: string): boolean {
-  if (call.startsWith('step.')) return ofSteps.has(kind);
-  // A writer takes bytes in order: its calls are never repeated by themselves.
-  if (kind === 'duplicate' && call.startsWith('blob.open.')) return false;
-  if (kind === 'throttle' && !/^(?:kusto|queued)\./.test(call)) return false;
-  return !reads.test(call) || ofReads.has(kind);
-}
 
 /** How many calls after it was lost the command that commits may still take effect. */
 const LATE_BY = [1, 4, 9, 16, 25, 36, 49, 64];

@@ -20,6 +20,36 @@ export const faultKinds = [
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
+/** Calls that change nothing: of those there is no before and after. */
+const reads =
+  /^(?:table\.(?:get|list)|blob\.(?:get|range|facts|list|stream|readUrl)|sources\.|queued\.status|starter\.state|kusto\.\w+ \.show)/;
+const ofReads: ReadonlySet<FaultKind> = new Set([
+  'failBefore',
+  'refuse',
+  'throttle',
+  'crashBefore',
+  'cancel',
+]);
+/** A step as a whole is answered by the platform, which neither refuses nor throttles. */
+const ofSteps: ReadonlySet<FaultKind> = new Set([
+  'failBefore',
+  'failAfter',
+  'crashBefore',
+  'crashAfter',
+  'duplicate',
+  'late',
+  'cancel',
+]);
+
+/** Whether a fault of this kind can happen at this call. */
+export function applies(kind: FaultKind, call: string): boolean {
+  if (call.startsWith('step.')) return ofSteps.has(kind);
+  // A writer takes bytes in order: its calls are never repeated by themselves.
+  if (kind === 'duplicate' && call.startsWith('blob.open.')) return false;
+  if (kind === 'throttle' && !/^(?:kusto|queued)\./.test(call)) return false;
+  return !reads.test(call) || ofReads.has(kind);
+}
+
 export interface Fault {
   readonly at: number;
   readonly kind: FaultKind;
@@ -87,7 +117,8 @@ export class FaultPlan {
   #count(name: string): Fault | undefined {
     this.calls.push(name);
     const fault = this.#faults.get(this.calls.length - 1);
-    if (fault !== undefined) this.fired.push(fault);
+    if (fault === undefined || !applies(fault.kind, name)) return undefined;
+    this.fired.push(fault);
     return fault;
   }
 

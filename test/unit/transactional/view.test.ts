@@ -29,7 +29,11 @@ test('counts, rows, bytes, the commit and the warnings are shown where they are 
     load({
       sources: { blobs: 4, calls: 2, sizeBytes: 100, rawBytes: 300, rows: 9 },
       progress: { sent: 4, succeeded: 3, failed: 1 },
-      ...{ verified: { extents: 2, rows: 9 }, committed: { extents: 2, rows: 9 }, generation: 1 },
+      ...{
+        verified: { extents: 2, rows: 9, generation: 1 },
+        committed: { extents: 2, rows: 9 },
+        generation: 1,
+      },
       commit: { form: 'move', operationId: 'o', moveBatches: 0, clientRequestId: 'secret' } as never,
       plan: { warnings: ['careful'] } as never,
       possibleDuplicates: 3,
