@@ -5,6 +5,7 @@ import type { Table } from '../catalog/types.js';
 import { demandNoUpdatePolicy } from '../catalog/views.js';
 import type { RowSet } from '../store/types.js';
 import { parseDatetime } from '../values/datetime-parse.js';
+import { demandNotCancelled } from './extent-selection.js';
 import type { Properties } from './reader.js';
 import type { CommandContext } from './types.js';
 
@@ -79,7 +80,7 @@ interface Commit {
  * @returns the new extents; none when there were no rows, or data tagged so had been ingested before.
  */
 export async function commitExtents(
-  { catalog, skip }: CommandContext,
+  { catalog, request, skip }: CommandContext,
   commit: Commit,
 ): Promise<readonly StoredExtent[]> {
   const { database, table, options } = commit;
@@ -90,6 +91,7 @@ export async function commitExtents(
     ),
   );
   return catalog.transact((state, at) => {
+    demandNotCancelled(request);
     const owner = state.databases.get(database);
     if (owner === undefined) {
       throw entityNotFound('Database', database);

@@ -37,6 +37,9 @@ interface OperationsOptions {
   readonly onResult?: (id: string, result: RowSet) => Promise<void>;
 }
 
+/** Longest that a cancellation waits for the work to give up. */
+const CANCEL_WAIT_MS = 2_000;
+
 const keepNothing = async (): Promise<void> => undefined;
 
 /** Asynchronous commands: their states, results and cancellation. */
@@ -49,6 +52,8 @@ export class Operations {
   readonly #latest = new Map<string, OperationUpdate>();
   readonly #results: Map<string, RowSet>;
   readonly #cancels = new Map<string, AbortController>();
+  /** How operations end whose work gives up because it was cancelled. */
+  readonly #cancelled = new Map<string, OperationEnd>();
   readonly #ends = new Map<string, (end: OperationEnd) => void>();
   readonly #running = new Set<Promise<void>>();
   /** Operations whose end is decided, though it may not be visible yet: a second end must not follow. */
@@ -163,10 +168,26 @@ export class Operations {
       throw entityNotFound('Operation', id);
     }
     if (update.state === 'InProgress' && !this.#over.has(id)) {
-      this.#cancels.get(id)?.abort();
-      await this.#finish(id, { state: 'Canceled', status: reason, shouldRetry: false });
+      const running = this.#cancels.get(id);
+      const end: OperationEnd = { state: 'Canceled', status: reason, shouldRetry: false };
+      if (running === undefined) {
+        await this.#finish(id, end);
+      } else {
+        // The work decides: what it has written by then stays, and the operation is completed.
+        this.#cancelled.set(id, end);
+        running.abort();
+        await this.#ended(id);
+      }
     }
     return this.#latest.get(id) ?? update;
+  }
+
+  /** Waits for the work to notice, but not for long: it may be reading much. */
+  async #ended(id: string): Promise<void> {
+    const deadline = performance.now() + CANCEL_WAIT_MS;
+    while (this.#cancels.has(id) && performance.now() < deadline) {
+      await new Promise((next) => setTimeout(next, 5));
+    }
   }
 
   get inProgress(): number {
@@ -189,9 +210,10 @@ export class Operations {
       const reason = skipped();
       await this.#complete(id, result, reason === undefined ? COMPLETED : skippedEnd(reason));
     } catch (error) {
-      await this.#finish(id, failedEnd(error));
+      await this.#finish(id, this.#cancelled.get(id) ?? failedEnd(error));
     } finally {
       this.#cancels.delete(id);
+      this.#cancelled.delete(id);
     }
   }
 

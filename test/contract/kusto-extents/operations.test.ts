@@ -79,6 +79,19 @@ test('hanging ingestion from a query stays in progress until it is cancelled', a
   );
 });
 
+test('ingestion that is cancelled before it has written anything adds no row', async (t) => {
+  const world = await openWorld(t);
+  await twoTables(world, 0);
+  await world.fault({ target: 'operation', match: 'TableSetOrAppend', action: 'slow', delayMs: 100 });
+  const [started] = await world.run('.set-or-append async B <| print n = 1');
+  const id = String(started?.['OperationId']);
+  const [cancelled] = await world.run(`.cancel operation ${id}`);
+  assert.equal(cancelled?.['CancellationState'], 'Cancelled successfully');
+  const [operation] = await world.run(`.show operations ${id}`);
+  assert.equal(operation?.['State'], 'Canceled');
+  assert.deepEqual(await world.numbers('B'), []);
+});
+
 test('nothing but ingestion from a query is cancelled', async (t) => {
   const world = await openWorld(t);
   await twoTables(world, 1);

@@ -54,7 +54,7 @@ const full: Load = {
   },
   sources: { blobs: 1, calls: 1, sizeBytes: 1, rawBytes: 1, rows: 1 },
   progress: { sent: 1, succeeded: 1, failed: 0 },
-  verified: { extents: 1, rows: 5 },
+  verified: { extents: 1, rows: 5, generation: 0 },
   commit: {
     form: 'move',
     attempt: 1,
