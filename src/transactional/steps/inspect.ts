@@ -20,7 +20,8 @@ export const inspect: Step = async ({ deps, load, engine }) => {
       : await planOfExisting(engine, load, columns);
   if (options.creationTime !== undefined && found !== undefined)
     await checkCreationTime(engine, load, deps.clock.now());
-  await deps.store.change(load.id, () => ({ plan }));
+  // A late run of this step changes nothing of what others have gone by.
+  await deps.store.change(load.id, ({ plan: held }) => (held === undefined ? { plan } : {}));
   return { is: 'done' };
 };
 

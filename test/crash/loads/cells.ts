@@ -3,6 +3,8 @@ import type { Path } from './paths.js';
 
 /** How many calls after it was lost the command that commits may still take effect. */
 const LATE_BY = [1, 4, 9, 16, 25, 36, 49, 64];
+/** Of a step that was lost: how many calls later it may still run, beside its repeat and those that follow. */
+const STEP_LATE_BY = [3, 12, 30, 70];
 /** Of a load that is cancelled meanwhile it is every call until the load is over. */
 const LATE_BY_CANCELLED = Array.from({ length: 80 }, (_, calls) => calls + 1);
 const commits = /\.move async|\.set-or-append/;
@@ -37,7 +39,11 @@ export function sampled(
   return cellsOf(path, calls).filter(({ at, lateBy }, number) => {
     const place = places[at] as string;
     const isNew = calls === success.calls || (!known.has(place) && places.indexOf(place) === at);
-    return isNew || lateBy !== undefined || (number + success.offset) % REPEATS_ONE_OF === 0;
+    return (
+      isNew ||
+      (lateBy !== undefined && commits.test(calls[at] ?? '')) ||
+      (number + success.offset) % REPEATS_ONE_OF === 0
+    );
   });
 }
 
@@ -53,6 +59,8 @@ function cellsOf({ cancelAt }: Path, calls: readonly string[]): Fault[] {
             { at, kind },
             { at, kind, viaReaper: true },
           ];
+        if (kind === 'late' && call.startsWith('step.'))
+          return STEP_LATE_BY.map((lateBy) => ({ at, kind, lateBy }));
         if (kind === 'late' && commits.test(call))
           return commitLateBy.map((lateBy) => ({ at, kind, lateBy }));
         return [{ at, kind }];

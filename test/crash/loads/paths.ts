@@ -222,6 +222,23 @@ export const paths: readonly Path[] = [
     before: { step: 'commit', act: ({ service }) => service.again('/a.csv') },
   },
   {
+    name: 'not over in time, while the service is silent',
+    ends: 'rolledBack',
+    request: () => ({ timeoutMs: 60_000 }),
+    manners: () => ({ isDeaf: () => true }),
+  },
+  {
+    name: 'not over in time, while the commit hangs',
+    ends: 'rolledBack',
+    request: () => ({ timeoutMs: 60_000 }),
+    prepare: commitFails(1, 'hang'),
+  },
+  {
+    name: 'columns by name',
+    ends: 'committed',
+    request: () => ({ adjustSchema: 'GenerateDynamicMapping', schema: COLUMNS }),
+  },
+  {
     name: 'target is dropped after the commit',
     ends: 'committed',
     losesTarget: true,
