@@ -21,6 +21,8 @@ const USAGE = `npm run test:crash -- [options]
   --path P --at N --kind K [--reaper] [--late-by N]   one cell again`;
 
 const PAIRS = 500;
+/** Many short lives, and errors of which only the message is wanted. */
+const FLAGS = ['--max-semi-space-size=64', '--stack-trace-limit=0'];
 
 const { values } = parseArgs({
   options: {
@@ -49,7 +51,15 @@ async function runShare(index: number, of: number): Promise<Tally> {
   const wanted = paths.filter(({ name }, at) =>
     values.path === undefined ? isWhole || at === 0 : name === values.path,
   );
-  for (const path of wanted) await enumerate(ground, path, tally, { index, of, turn: seed - 1 });
+  const say = (what: string): void => {
+    const seconds = Math.round(performance.now() / 1000);
+    console.error(`${String(seconds).padStart(4)} s  ${what}, ${tally.broken.length} broken so far`);
+  };
+  say(`${tally.pairs} pairs`);
+  for (const path of wanted) {
+    await enumerate(ground, path, tally, { index, of, turn: seed - 1 });
+    say(`${tally.perPath[path.name]} cells of: ${path.name}`);
+  }
   return tally;
 }
 
@@ -57,11 +67,8 @@ async function runAll(): Promise<Tally> {
   const of = Math.max(1, Math.min(4, cpus().length));
   const total = newTally();
   const parts = Array.from({ length: of }, (_, index) => {
-    const child = fork(fileURLToPath(import.meta.url), [
-      ...process.argv.slice(2),
-      '--share',
-      `${index}/${of}`,
-    ]);
+    const args = [...process.argv.slice(2), '--share', `${index}/${of}`];
+    const child = fork(fileURLToPath(import.meta.url), args, { execArgv: FLAGS });
     return new Promise<Tally>((resolve, reject) => {
       child.once('message', (part) => resolve(part as Tally));
       child.once('exit', (code) => reject(new Error(`a share ended with ${code} and without a result`)));
