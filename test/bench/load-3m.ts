@@ -12,12 +12,20 @@ const GOAL_RATIO = 2;
 const WAIT_S = 200;
 const BATCHING = `'{"MaximumBatchingTimeSpan":"00:00:10"}'`;
 
+/** Milliseconds by step. */
+type Steps = Readonly<Record<string, number>>;
+
 interface Timing {
   readonly totalMs: number;
   readonly handOverMs: number;
   readonly ingestionMs: number;
   readonly commitMs: number;
   readonly ownMs: number;
+}
+
+interface Loaded {
+  readonly timing: Timing;
+  readonly steps: Steps;
 }
 
 async function makeTarget(stack: Stack, table: string, columns: string): Promise<void> {
@@ -38,6 +46,16 @@ async function loadOnce(stack: Stack, id: string, table: string, body: object): 
   return timing as unknown as Timing;
 }
 
+/** How long each step of the load ran, all its runs together; from the log of the host. */
+function stepsOf(log: readonly string[]): Steps {
+  const steps: Record<string, number> = {};
+  for (const line of log) {
+    const [, step, ms] = /Executed 'Functions\.load-(\w+)' \(.*Duration=(\d+)ms\)/.exec(line) ?? [];
+    if (step !== undefined && step !== 'reaper') steps[step] = (steps[step] ?? 0) + Number(ms);
+  }
+  return steps;
+}
+
 async function putFlights(stack: Stack, csv: Buffer, count: number): Promise<object> {
   const blobs = await flightBlobs(csv, count);
   const name = (n: number): string => `flights-${count}/${String(n).padStart(4, '0')}.csv.gz`;
@@ -55,18 +73,26 @@ async function warmUp(stack: Stack): Promise<void> {
   }
 }
 
-async function loadFlights(stack: Stack, count: number, round: number, body: object): Promise<Timing> {
+async function loadFlights(stack: Stack, count: number, round: number, body: object): Promise<Loaded> {
   const table = `F${count}R${round}`;
   await makeTarget(stack, table, FLIGHT_COLUMNS);
+  const from = stack.hosts[0]?.log.length;
   const timing = await loadOnce(stack, `flights-${count}-${round}`, table, body);
+  const steps = stepsOf(stack.hosts[0]?.log.slice(from) ?? []);
   const rows = await kustoQuery(stack, 'Samples', `${table} | count`);
   if (rows[0]?.[0] !== FLIGHTS) throw new Error(`${table} has ${rows[0]?.[0]} rows`);
   await kustoCommand(stack, 'Samples', `.drop table ${table}`);
-  return timing;
+  return { timing, steps };
 }
 
-function measuresOf(count: number, timings: readonly Timing[]): Measure[] {
-  const seconds = (key: keyof Timing): number => median(timings.map((timing) => timing[key])) / 1000;
+function stepText(loads: readonly Loaded[]): string {
+  const names = [...new Set(loads.flatMap(({ steps }) => Object.keys(steps)))];
+  const middle = (name: string): number => median(loads.map(({ steps }) => steps[name] ?? 0));
+  return names.map((name) => `${name} ${middle(name)}`).join(', ');
+}
+
+function measuresOf(count: number, loads: readonly Loaded[]): Measure[] {
+  const seconds = (key: keyof Timing): number => median(loads.map(({ timing }) => timing[key])) / 1000;
   const name = `load-3m.${count}`;
   const figure = (key: string, value: number, note?: string): Measure => ({
     name: `${name}.${key}`,
@@ -74,8 +100,12 @@ function measuresOf(count: number, timings: readonly Timing[]): Measure[] {
     unit: 's',
     ...(note === undefined ? {} : { note }),
   });
-  const own = figure('own', seconds('ownMs'), 'wall less the two times of the service');
-  const wallNote = `${FLIGHTS.toLocaleString('en-US')} rows in ${count} csv.gz blobs; median of ${timings.length} loads`;
+  const own = figure(
+    'own',
+    seconds('ownMs'),
+    `wall less the two times of the service; ms by step: ${stepText(loads)}`,
+  );
+  const wallNote = `${FLIGHTS.toLocaleString('en-US')} rows in ${count} csv.gz blobs; median of ${loads.length} loads`;
   return [
     figure('wall', seconds('totalMs'), wallNote),
     figure('hand-over', seconds('handOverMs'), 'ours, until the last blob was handed over'),
@@ -96,17 +126,18 @@ export const loadRows: Bench = {
       await warmUp(stack);
       const bodies = new Map<number, object>();
       for (const count of BLOB_COUNTS) bodies.set(count, await putFlights(stack, csv, count));
-      const timings = new Map<number, Timing[]>(BLOB_COUNTS.map((count) => [count, []]));
+      const loads = new Map<number, Loaded[]>(BLOB_COUNTS.map((count) => [count, []]));
       for (let round = 1; round <= ROUNDS; round++) {
         for (const count of BLOB_COUNTS) {
-          const timing = await loadFlights(stack, count, round, bodies.get(count) as object);
-          timings.get(count)?.push(timing);
-          say(`round ${round}, ${count} blobs: ${JSON.stringify(timing)}`);
+          const loaded = await loadFlights(stack, count, round, bodies.get(count) as object);
+          loads.get(count)?.push(loaded);
+          say(`round ${round}, ${count} blobs: ${JSON.stringify(loaded.timing)}`);
         }
       }
-      const own = (count: number): number => median((timings.get(count) ?? []).map(({ ownMs }) => ownMs));
+      const own = (count: number): number =>
+        median((loads.get(count) ?? []).map(({ timing }) => timing.ownMs));
       return [
-        ...BLOB_COUNTS.flatMap((count) => measuresOf(count, timings.get(count) ?? [])),
+        ...BLOB_COUNTS.flatMap((count) => measuresOf(count, loads.get(count) ?? [])),
         atMost(GOAL_RATIO, {
           name: 'load-3m.ratio',
           value: own(BLOB_COUNTS[1]) / own(BLOB_COUNTS[0]),
