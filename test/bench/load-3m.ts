@@ -5,7 +5,7 @@ import { atMost, type Bench, type Measure, median } from './types.js';
 
 /** The same rows in so many blobs. */
 const BLOB_COUNTS = [40, 400] as const;
-const ROUNDS = 3;
+const ROUNDS = 5;
 const GOAL_OWN_S = 3;
 /** Ten times as many blobs may take this much more of our time. */
 const GOAL_RATIO = 2;
