@@ -69,7 +69,7 @@ export function reportLines(result: SampleResult): string[] {
   return [
     ...(result.tables.length === 0 ? [] : [...tableLines(result.tables), '']),
     ...result.tables.flatMap(problemLines),
-    ...(result.loads.length === 0 ? [] : [...loadLines(result.loads), '']),
+    ...(result.loads.length === 0 ? [] : [...loadLines(result), '']),
     ...(isComplete(result) ? [] : ['npm start -- --verbose prints the log of every part']),
     `${(result.elapsedMs / 1000).toFixed(1)} s from start to end${memory}`,
   ];
@@ -87,7 +87,7 @@ function tableLines(tables: readonly TableProgress[]): string[] {
   return columns([['table', 'how', 'sent', 'queryable', 'dead letters', 'rows/s'], ...rows]);
 }
 
-function loadLines(loads: readonly LoadProgress[]): string[] {
+function loadLines({ loads, endpoints }: SampleResult): string[] {
   const rows = loads.map((load) => [
     `${load.database}.${load.table}`,
     load.way,
@@ -97,22 +97,23 @@ function loadLines(loads: readonly LoadProgress[]): string[] {
     load.elapsedMs === undefined ? '-' : (load.elapsedMs / 1000).toFixed(1),
   ]);
   const table = columns([['load into', 'how', 'state', 'staged', 'visible', 's'], ...rows]);
-  return [...table, '', ...loads.flatMap(outcomeLines)];
+  return [...table, '', ...loads.flatMap((load) => outcomeLines(load, endpoints.functions))];
 }
 
 /** What became of a load, in words: what one would look up first. */
-function outcomeLines(load: LoadProgress): string[] {
+function outcomeLines(load: LoadProgress, functionsUrl: string): string[] {
   const name = `${load.database}.${load.table}`;
   const wrong = wrongWith(load).map((text) => `${name}: ${text}`);
   if (load.error !== undefined) {
-    const { code, source, cause, nextCommand } = load.error;
-    const about = source === undefined ? '' : ` ${source}`;
+    const { code, source = '', message, nextCommand } = load.error;
+    const why = message.startsWith(`${source}: `) ? message.slice(source.length + 2) : message;
     const asMeant = `${name}: taken back as intended; ${count(load.rows)} rows are visible and no staging table is left`;
     return [
       ...(wrong.length > 0 ? wrong : [asMeant]),
-      `  ${code}${about}`,
-      `  ${cause}`,
-      `  next: ${nextCommand}`,
+      `  ${code} ${source}`.trimEnd(),
+      `  ${why}`,
+      // In a checkout the command line is a script of the package.
+      `  next: ${nextCommand.replace(/^kusto-functions /, `npm run -s cli -- --url ${functionsUrl} `)}`,
     ];
   }
   if (wrong.length > 0 || load.commit === undefined) return wrong;

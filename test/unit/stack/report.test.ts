@@ -46,7 +46,7 @@ function load(change: Partial<LoadProgress>): LoadProgress {
 function failed(change: Partial<LoadProgress>): LoadProgress {
   const error = {
     code: 'LOAD_SOURCE_REFUSED',
-    message: 'part-3: failed with Corrupt',
+    message: 'http://127.0.0.1/loads/part-3: failed with Corrupt',
     source: 'http://127.0.0.1/loads/part-3',
     cause: 'The service refused a blob',
     nextCommand: 'kusto-functions diagnose bad',
@@ -96,7 +96,8 @@ test('the report says by which operation a load became visible, and what to do a
   assert.match(text, /Samples\.L: 100 rows, visible at once by operation op-1 in 7 ms/);
   assert.match(text, /taken back as intended; 0 rows are visible and no staging table is left/);
   assert.match(text, /LOAD_SOURCE_REFUSED http:\/\/127\.0\.0\.1\/loads\/part-3/);
-  assert.match(text, /next: kusto-functions diagnose bad/);
+  assert.match(text, /^ {2}failed with Corrupt$/m);
+  assert.match(text, /next: npm run -s cli -- --url http:\/\/localhost:7071 diagnose bad/);
   assert.ok(!text.includes('dead letters'), 'a sample without tables shows none');
 });
 
