@@ -89,7 +89,11 @@ export function viewOf(load: Load): LoadView {
     commit:
       commit === undefined
         ? undefined
-        : known({ form: commit.form, operationId: commit.operationId, moveBatches: commit.moveBatches }),
+        : known({
+            form: commit.form,
+            operationId: commit.operationId,
+            moveBatches: load.state === 'committed' ? Math.max(1, commit.moveBatches) : commit.moveBatches,
+          }),
     stagedAnew: load.generation === 0 ? undefined : load.generation,
     possibleDuplicates: load.possibleDuplicates === 0 ? undefined : load.possibleDuplicates,
     skippedBy: load.state === 'skipped' ? load.skippedBy : undefined,

@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { runHostKills } from '../host/kills.js';
 import { openGround, runCell } from './cell.js';
 import { enumerate } from './enumerate.js';
 import type { Fault, FaultKind } from './faults.js';
@@ -75,7 +76,24 @@ async function runAll(): Promise<Tally> {
     });
   });
   for (const part of await Promise.all(parts)) add(total, part);
+  if (isWhole && values.path === undefined) await killHosts(total);
   return total;
+}
+
+/** The same through the real host: its worker, and now and then the host itself, killed at the calls of a load. */
+async function killHosts(total: Tally): Promise<void> {
+  const { cells, unreached, kills, problems } = await runHostKills((line) => console.error(line));
+  const path = 'worker or host killed';
+  total.cells += cells;
+  total.unreached += unreached.length;
+  total.perPath[path] = cells;
+  total.faultsFired['killWorker'] = kills.workers;
+  total.faultsFired['killHost'] = kills.hosts;
+  for (const name of unreached) console.error(`never reached: ${name}`);
+  if (problems.length === 0) return;
+  total.problems.state += problems.length;
+  const found = problems.map((text) => ({ kind: 'state' as const, text }));
+  total.broken.push({ path, faults: [], calls: [], problems: found, again: 'npm run test:crash' });
 }
 
 async function runOne(): Promise<Tally> {
