@@ -17,7 +17,14 @@ test('the sample and its settings are a configuration without warnings', () => {
   assert.deepEqual(warnings, []);
   assert.deepEqual(
     config?.tables.map(({ database, name }) => `${database}.${name}`),
-    ['Samples.Flights', 'Samples.ZipCodes', 'Samples.Movies', 'Samples.Flights3M'],
+    [
+      'Samples.Flights',
+      'Samples.ZipCodes',
+      'Samples.Movies',
+      'Samples.Flights3M',
+      'Samples.FlightsLoaded',
+      'Samples.ZipCodesLoaded',
+    ],
   );
 });
 
