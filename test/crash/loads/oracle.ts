@@ -61,7 +61,7 @@ type Tell = (kind: ProblemKind, text: string) => void;
 function judgeState({ path }: Site, run: Run, load: Load | undefined, tell: Tell): void {
   const state = load?.state ?? 'not accepted';
   const isRefused = run.plan.fired.some(({ kind }) => kind === 'refuse');
-  const allowed = new Set<string>([path.ends]);
+  const allowed = new Set<string>([path.ends, path.orEnds ?? path.ends]);
   if (isRefused || (path.doublesRows === true && isSentTwice(run))) {
     for (const one of ['rolledBack', 'committed']) allowed.add(one);
   }

@@ -25,6 +25,8 @@ export interface Path {
   readonly isQueued?: boolean;
   /** Somebody drops the target meanwhile. */
   readonly losesTarget?: boolean;
+  /** The other end that chance may bring: an append is cancelled in time, or has written already. */
+  readonly orEnds?: LoadState;
   /** The target exists before. Default true. */
   readonly hasTarget?: boolean;
   readonly usesTemp?: boolean;
@@ -200,8 +202,15 @@ export const paths: readonly Path[] = [
     refusesMoves: true,
     request: withTemp,
     cancelAt: 'settle',
+    orEnds: 'cancelled',
   },
-  { name: 'append, cancelled at settle', ends: 'committed', refusesMoves: true, cancelAt: 'settle' },
+  {
+    name: 'append, cancelled at settle',
+    ends: 'committed',
+    orEnds: 'cancelled',
+    refusesMoves: true,
+    cancelAt: 'settle',
+  },
   {
     name: 'own staging table, a blob comes again after the count',
     ends: 'committed',
