@@ -9,6 +9,8 @@ import type { StepAnswer } from './types.js';
 
 /** A command that nobody has heard of is looked for so long before it counts as never begun. */
 const LOST_MS = 30_000;
+/** A move is a change of metadata, of seconds; one that takes longer than this and is not wanted is given up. */
+const HANGS_MS = 10 * 60_000;
 /** Clocks of the service and ours differ by less than this. */
 const CLOCKS_DIFFER_MS = 10 * 60_000;
 /** Commands for one load, or for one of its batches: when the service says they may be repeated, and when it does not. */
@@ -72,8 +74,13 @@ async function stillRunning(
 ): Promise<StepAnswer> {
   const now = deps.clock.now();
   const operationId = commit.operationId ?? operation?.['operationid'];
-  if ((load.cancelRequested || now >= load.deadlineMs) && progress.waits % 8 === 0)
-    await cancelOperation({ deps, load, engine }, operationId);
+  const isUnwanted = load.cancelRequested || now >= load.deadlineMs;
+  const sinceMs = load.cancelRequested ? commit.issuedAtMs : Math.max(commit.issuedAtMs, load.deadlineMs);
+  // The service cancels no move. What it is to move is taken from under it: either it was done before, or it fails.
+  if (isUnwanted && commit.form === 'move' && now - sinceMs > HANGS_MS) {
+    return failure(load, 'it has hung, and is no longer wanted');
+  }
+  if (isUnwanted && progress.waits % 8 === 0) await cancelOperation({ deps, load, engine }, operationId);
   return { is: 'wait', afterMs: Math.min(10_000, Math.max(250, Math.round((now - commit.issuedAtMs) / 4))) };
 }
 
