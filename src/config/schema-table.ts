@@ -25,7 +25,8 @@ const transformations = [
   'BytesAsBase64',
 ] as const;
 
-const columnType = text('Kusto type of the column.').transform((name, context) => {
+/** A Kusto type, under any of its names; becomes the canonical one. */
+export const columnType = text('Kusto type of the column.').transform((name, context) => {
   const type = canonicalType(name);
   if (type === undefined) {
     const close = nearest(name, kustoTypes);

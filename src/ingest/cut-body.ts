@@ -1,4 +1,5 @@
 import type { DataFormat } from '../config/types.js';
+import type { CutBlob, CutRequest } from '../formats/body-cutter.js';
 import { isTextFormat } from '../formats/kinds.js';
 import type { Clock } from '../runtime/clock.js';
 import type { ErrorCode } from '../runtime/error-codes.js';
@@ -7,7 +8,7 @@ import type { BlobStore } from '../storage/ports.js';
 import { BodyBlobs } from './body-blobs.js';
 import { writeBinaryBody, writeTextBody } from './body-writers.js';
 import { openBody } from './http-body.js';
-import type { BodySink, StagedBlob, Target } from './types.js';
+import type { BodySink, Target } from './types.js';
 
 export interface CutBodyDeps {
   readonly clock: Clock;
@@ -17,21 +18,8 @@ export interface CutBodyDeps {
   readonly maxBodyBytes: number;
 }
 
-export interface CutBodyRequest {
-  readonly body: AsyncIterable<Uint8Array>;
-  readonly format: DataFormat;
-  readonly ignoreFirstRecord: boolean;
-  readonly gzip: boolean;
-  readonly blobBytes: number;
-  readonly container: string;
-  readonly blobName: (index: number, gzipped: boolean) => string;
-  readonly signal?: AbortSignal;
-}
-
-type Cut = Pick<StagedBlob, 'blob' | 'rawBytes' | 'sizeBytes' | 'rows'>;
-
 /** Writes blobs under names of the caller's; what is handed over later is the caller's business. */
-function sinkOf(deps: CutBodyDeps, request: CutBodyRequest): BodySink {
+function sinkOf(deps: CutBodyDeps, request: CutRequest): BodySink {
   const { container } = request;
   return {
     open: ({ index, gzipped, signal }) => {
@@ -63,7 +51,7 @@ function targetOf(format: DataFormat): Target {
  * @throws KfError BODY_EMPTY, BODY_TOO_LARGE, and for the first bad record its RECORD_* code with its place; nothing
  * is left behind then
  */
-export async function cutBody(deps: CutBodyDeps, request: CutBodyRequest): Promise<readonly Cut[]> {
+export async function cutBody(deps: CutBodyDeps, request: CutRequest): Promise<readonly CutBlob[]> {
   const target = targetOf(request.format);
   const signal = request.signal === undefined ? {} : { signal: request.signal };
   const blobs = new BodyBlobs({

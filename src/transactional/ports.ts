@@ -1,4 +1,4 @@
-import type { DataFormat } from '../config/types.js';
+import type { CutBody } from '../formats/body-cutter.js';
 import type { KustoClient, QueuedIngestion } from '../kusto/ports.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Logger } from '../runtime/log.js';
@@ -27,34 +27,6 @@ export interface SourceStorage {
   /** What the service reads the blob by; lives `ttlMs` where we make it. */
   link(source: SourceRef, ttlMs: number): Promise<SasUrl>;
 }
-
-/** One blob cut out of an uploaded body. */
-export interface CutBlob {
-  readonly blob: string;
-  readonly sizeBytes: number;
-  readonly rawBytes: number;
-  /** Undefined where records are not counted. */
-  readonly rows?: number;
-}
-
-export interface CutRequest {
-  readonly body: AsyncIterable<Uint8Array>;
-  readonly format: DataFormat;
-  readonly ignoreFirstRecord: boolean;
-  /** The body is gzip; text bodies are also known by their first bytes. */
-  readonly gzip: boolean;
-  /** Uncompressed bytes at which the next blob begins. */
-  readonly blobBytes: number;
-  readonly container: string;
-  readonly blobName: (index: number, gzipped: boolean) => string;
-  readonly signal?: AbortSignal;
-}
-
-/**
- * Cuts a body into blobs at record borders, in bounded memory. All records must be good.
- * @throws RECORD_*, BODY_* with the place of the first bad record; STORAGE_*
- */
-export type CutBody = (request: CutRequest) => Promise<readonly CutBlob[]>;
 
 /** What a load is started and told through; Durable Functions behind it. */
 export interface LoadStarter {

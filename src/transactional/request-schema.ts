@@ -1,9 +1,7 @@
 import { z } from 'zod';
-import { choiceError, show } from '../config/fields.js';
+import { choiceError } from '../config/fields.js';
 import type { SchemaNode } from '../config/issues.js';
-import { canonicalType, kustoTypes } from '../config/kusto-types.js';
-import { nearest } from '../config/nearest.js';
-import { entityName } from '../config/schema-table.js';
+import { columnType, entityName } from '../config/schema-table.js';
 import { dataFormats } from '../config/types.js';
 import { schemaAdjustments, writeModes } from './types.js';
 
@@ -34,17 +32,6 @@ const tag = (prefix: string | undefined) =>
       error: `write the value without "${prefix}"`,
     });
 const tags = (prefix?: string) => z.array(tag(prefix)).max(MAX_TAGS).default([]);
-
-const columnType = z.string().transform((name, context) => {
-  const type = canonicalType(name);
-  if (type === undefined) {
-    const close = nearest(name, kustoTypes);
-    const hint = close === undefined ? `write one of ${kustoTypes.join(', ')}` : `did you mean ${close}?`;
-    context.addIssue({ code: 'custom', message: `${show(name)} is no Kusto type; ${hint}` });
-    return z.NEVER;
-  }
-  return type;
-});
 
 const sourceSchema = z.object({
   url: z.string().optional(),

@@ -6,8 +6,9 @@ import { after, before, test } from 'node:test';
 import { makeLocalCertificate } from '../../local/shared/tls.js';
 import { setPrincipal } from '../helpers/kusto-admin.js';
 import { api, csvRows, load, putBlobs, startLoadStack } from '../helpers/load-stack.js';
+import { startLoginServer } from '../helpers/login-server.js';
 import { kustoCommand, kustoQuery, type Stack, until } from '../helpers/stack.js';
-import { type StubServer, startStub } from '../helpers/stub-server.js';
+import type { StubServer } from '../helpers/stub-server.js';
 
 const TENANT = '11111111-2222-3333-4444-555555555555';
 const TOKEN_LIFE_MS = 5_000;
@@ -43,23 +44,7 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'kf-tokens-'));
   const { certPem, keyPem } = await makeLocalCertificate();
   await writeFile(join(folder, 'ca.pem'), certPem);
-  authority = await startStub(
-    (request) => {
-      const base = `${authority.url}/${TENANT}`;
-      if (request.url.includes('openid-configuration')) {
-        return {
-          body: {
-            issuer: `${base}/v2.0`,
-            authorization_endpoint: `${base}/oauth2/v2.0/authorize`,
-            token_endpoint: `${base}/oauth2/v2.0/token`,
-            jwks_uri: `${base}/keys`,
-          },
-        };
-      }
-      return request.method === 'POST' ? issue() : { status: 404 };
-    },
-    { cert: certPem, key: keyPem },
-  );
+  authority = await startLoginServer({ tenant: TENANT, cert: certPem, key: keyPem, token: issue });
   stack = await startLoadStack({
     pipeline,
     hosts: 0,

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { AZURITE_KEY } from '../../local/shared/azurite.js';
 import { makeLocalCertificate } from '../../local/shared/tls.js';
 import { passBatchingTime, setPrincipal } from '../helpers/kusto-admin.js';
+import { startLoginServer } from '../helpers/login-server.js';
 import { type CountingProxy, startProxy } from '../helpers/proxy.js';
 import { type HostReady, kustoCommand, type Part, type Stack, startStack } from '../helpers/stack.js';
-import { type StubServer, startStub } from '../helpers/stub-server.js';
+import type { StubServer } from '../helpers/stub-server.js';
 import { type Door, type Gate, startDoor, startGate } from './gate.js';
 import { brokenPipeline, pipelineOf, tables } from './pipelines.js';
 
@@ -59,30 +60,18 @@ export interface World {
 
 async function startLogin(secrets: Secrets, refusal: { on: boolean }) {
   const certificate = await makeLocalCertificate();
-  const login: StubServer = await startStub(
-    (request) => {
-      const base = `${login.url}/${TENANT}`;
-      if (request.url.includes('openid-configuration')) {
-        return {
-          body: {
-            issuer: `${base}/v2.0`,
-            authorization_endpoint: `${base}/oauth2/v2.0/authorize`,
-            token_endpoint: `${base}/oauth2/v2.0/token`,
-            jwks_uri: `${base}/keys`,
-          },
-        };
-      }
-      if (request.method !== 'POST') return { status: 404 };
+  const login = await startLoginServer({
+    tenant: TENANT,
+    cert: certificate.certPem,
+    key: certificate.keyPem,
+    token: ({ body }) => {
       if (refusal.on) {
-        const error_description = `AADSTS7000215: Invalid client secret; the request was ${request.body}`;
+        const error_description = `AADSTS7000215: Invalid client secret; the request was ${body}`;
         return { status: 401, body: { error: 'invalid_client', error_description } };
       }
-      return {
-        body: { token_type: 'Bearer', expires_in: 3600, access_token: secrets.applicationToken },
-      };
+      return { body: { token_type: 'Bearer', expires_in: 3600, access_token: secrets.applicationToken } };
     },
-    { cert: certificate.certPem, key: certificate.keyPem },
-  );
+  });
   return { login, ca: certificate.certPem };
 }
 

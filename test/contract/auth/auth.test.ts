@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { makeLocalCertificate } from '../../../local/shared/tls.js';
 import type { AuthConfig } from '../../../src/config/types.js';
+import { startLoginServer } from '../../helpers/login-server.js';
 import { type StubRequest, type StubServer, startStub } from '../../helpers/stub-server.js';
 
 const child = fileURLToPath(new URL('./child.js', import.meta.url));
@@ -27,23 +28,12 @@ before(async () => {
   answerToken = () => ({
     body: { token_type: 'Bearer', expires_in: 3600, ext_expires_in: 3600, access_token: 'token-of-the-stub' },
   });
-  authority = await startStub(
-    (request) => {
-      const base = `${authority.url}/${TENANT}`;
-      if (request.url.includes('openid-configuration')) {
-        return {
-          body: {
-            issuer: `${base}/v2.0`,
-            authorization_endpoint: `${base}/oauth2/v2.0/authorize`,
-            token_endpoint: `${base}/oauth2/v2.0/token`,
-            jwks_uri: `${base}/keys`,
-          },
-        };
-      }
-      return request.method === 'POST' ? answerToken(request) : { status: 404 };
-    },
-    { cert: certPem, key: keyPem },
-  );
+  authority = await startLoginServer({
+    tenant: TENANT,
+    cert: certPem,
+    key: keyPem,
+    token: (request) => answerToken(request),
+  });
   identity = await startStub(() => ({
     body: {
       access_token: 'token-of-the-platform',
