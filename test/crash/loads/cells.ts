@@ -10,7 +10,7 @@ const LATE_BY_CANCELLED = Array.from({ length: 80 }, (_, calls) => calls + 1);
 const commits = /\.move async|\.set-or-append/;
 
 /** Of the cells at calls that were tried in full elsewhere, one of so many is tried. */
-const REPEATS_ONE_OF = 8;
+const REPEATS_ONE_OF = 16;
 
 /** Where each call stands: in which step, as which call of it. The same place comes again with every look of a wait. */
 function placesOf(calls: readonly string[]): string[] {
