@@ -66,7 +66,7 @@ function judgeState({ path }: Site, run: Run, load: Load | undefined, tell: Tell
     for (const one of ['rolledBack', 'committed']) allowed.add(one);
   }
   // A commit that comes late may do what the cluster of the path would not do in time.
-  if (isCommitLate(run)) allowed.add('committed');
+  if (isCommitLate(run) || (path.isChance === true && run.plan.fired.length > 0)) allowed.add('committed');
   // Which of the two comes first is a matter of chance as soon as anything fails.
   if (run.isCancelled && run.plan.fired.length > 0)
     for (const one of ['cancelled', 'committed']) allowed.add(one);

@@ -30,6 +30,8 @@ export interface Path {
   /** The target exists before. Default true. */
   readonly hasTarget?: boolean;
   readonly usesTemp?: boolean;
+  /** Whether what is done to it comes in time is a matter of chance as soon as anything fails. */
+  readonly isChance?: boolean;
   /** Nobody knows how many rows there are, so what the service brings twice before the count stays. */
   readonly isUncounted?: boolean;
   /** The service ingests a blob twice by itself. */
@@ -261,6 +263,7 @@ export const paths: readonly Path[] = [
   {
     name: 'rows are deleted as soon as they are there',
     ends: 'rolledBack',
+    isChance: true,
     isPartial: true,
     before: {
       step: 'settle',
