@@ -1,4 +1,5 @@
 import { quoteIdentifier, quoteString } from './quoting.js';
+import type { Columns } from './rows.js';
 
 /**
  * Command and query texts of loads. Names and values enter through the quoting functions only; column lists and
@@ -6,14 +7,8 @@ import { quoteIdentifier, quoteString } from './quoting.js';
  */
 const table = quoteIdentifier;
 
-export interface Columns {
-  readonly [name: string]: string;
-}
-
 const columnList = (columns: Columns): string =>
-  Object.entries(columns)
-    .map(([name, type]) => `${quoteIdentifier(name)}:${type}`)
-    .join(', ');
+  columns.map(([name, type]) => `${quoteIdentifier(name)}:${type}`).join(', ');
 
 const tagList = (tags: readonly string[]): string => tags.map(quoteString).join(', ');
 
@@ -118,7 +113,7 @@ export function appendExtents(append: AppendFrom): string {
     `ingestIfNotExists=${quoteString(JSON.stringify([onceTag]))}`,
     ...(creationTime === undefined ? [] : [`creationTime=${quoteString(creationTime)}`]),
   ];
-  const names = Object.keys(columns).map(quoteIdentifier).join(', ');
+  const names = columns.map(([name]) => quoteIdentifier(name)).join(', ');
   const guids = ids.map((id) => `guid(${id})`).join(', ');
   return `.set-or-append async ${table(to)} with (${properties.join(', ')}) <| ${table(from)} | where extent_id() in (${guids}) | project ${names}`;
 }

@@ -26,9 +26,17 @@ export function policyOf(table: KustoTable): Row | undefined {
   return value !== null && typeof value === 'object' ? (value as Row) : undefined;
 }
 
-/** Column → type, in order, of a `.show table … schema as json` text. */
-export function columnsOf(schema: unknown): Record<string, string> {
+/** Name and type of each column, in order. A list, because an object would put names such as `7` first. */
+export type Columns = readonly (readonly [name: string, type: string])[];
+
+/** The columns of a `.show table … schema as json` text. */
+export function orderedColumnsOf(schema: unknown): Columns {
   const columns = (parseJson(schema) as { readonly OrderedColumns?: unknown } | undefined)?.OrderedColumns;
   const entries = (Array.isArray(columns) ? columns : []) as readonly { Name: string; CslType?: string }[];
-  return Object.fromEntries(entries.map(({ Name, CslType }) => [Name, CslType ?? '']));
+  return entries.map(({ Name, CslType }) => [Name, CslType ?? ''] as const);
+}
+
+/** Column → type of the same text, where the order does not matter. */
+export function columnsOf(schema: unknown): Record<string, string> {
+  return Object.fromEntries(orderedColumnsOf(schema));
 }

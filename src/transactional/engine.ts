@@ -1,7 +1,7 @@
 import * as commands from '../kusto/commands.js';
 import * as load from '../kusto/load-commands.js';
 import type { KustoTable } from '../kusto/ports.js';
-import { columnsOf, policyOf, type Row, rowsOf } from '../kusto/rows.js';
+import { type Columns, orderedColumnsOf, policyOf, type Row, rowsOf } from '../kusto/rows.js';
 import { KfError } from '../runtime/errors.js';
 import type { LoadDeps } from './ports.js';
 import type { Load } from './types.js';
@@ -15,8 +15,8 @@ export interface Engine {
   /** On the ingest endpoint. */
   ingestCommand(text: string): Promise<Row[]>;
   query(text: string): Promise<Row[]>;
-  /** Column → type, in order; undefined when there is no such table. Hidden tables count. */
-  columns(table: string): Promise<Readonly<Record<string, string>> | undefined>;
+  /** In order; undefined when there is no such table. Hidden tables count. */
+  columns(table: string): Promise<Columns | undefined>;
   /** The table's policy, or its database's; undefined when neither has one. */
   policy(table: string, policy: load.LoadPolicy): Promise<Row | undefined>;
   /** The elements of a mapping of the table, when there is one, or its database, as JSON text. */
@@ -71,7 +71,7 @@ export function engineOf(
     columns: async (table) => {
       try {
         const [row] = await command(commands.showTableSchema({ database, name: table }));
-        return row === undefined ? undefined : columnsOf(row['schema']);
+        return row === undefined ? undefined : orderedColumnsOf(row['schema']);
       } catch (error) {
         if (isMissing(error)) return undefined;
         throw error;

@@ -36,12 +36,13 @@ export function requireSchemaFits(options: LoadOptions, columns: LoadPlan['colum
   if (schema === undefined || adjustSchema === 'NoAdjustment') return;
   const source = Object.entries(schema);
   if (adjustSchema === 'GenerateDynamicMapping') {
-    const absent = source.map(([name]) => name).filter((name) => !Object.hasOwn(columns, name));
+    const types = new Map(columns);
+    const absent = source.map(([name]) => name).filter((name) => !types.has(name));
     if (absent.length > 0)
       throw mismatch(`${database}.${table} has no column ${absent.slice(0, 10).join(', ')}`);
     return;
   }
-  const target = Object.entries(columns);
+  const target = columns;
   const at = source.findIndex(([name, type], index) => {
     const [there, thereType] = target[index] ?? [];
     return name !== there || type !== thereType;
@@ -62,12 +63,16 @@ function mismatch(text: string): KfError {
   return new KfError('LOAD_SCHEMA_MISMATCH', `schema: ${text}`);
 }
 
+const dataTypeOf = (dataType: string | undefined): { dataType?: string } =>
+  dataType === undefined ? {} : { dataType };
+
 /** A mapping of the source's columns to the target's of the same name. */
 export function dynamicMapping(options: LoadOptions, columns: LoadPlan['columns']): readonly MappingColumn[] {
   const byPosition = mappingKindOf(options.format) === 'csv';
+  const types = new Map(columns);
   return Object.keys(options.schema ?? {}).map((name, ordinal) => ({
     column: name,
-    ...(columns[name] === undefined ? {} : { dataType: columns[name] }),
+    ...dataTypeOf(types.get(name)),
     ...(byPosition ? { ordinal } : { path: `$['${name.replaceAll(/['\\]/g, '\\$&')}']` }),
   }));
 }

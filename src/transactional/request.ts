@@ -110,6 +110,11 @@ function crossFindings(input: RequestInput, { nowMs }: RequestRules): Finding[] 
     ],
     [schema !== undefined && Object.keys(schema).length === 0, 'schema', 'names no column'],
     [
+      Object.keys(schema ?? {}).some((name) => /^(?:0|[1-9]\d*)$/.test(name)),
+      'schema',
+      'names a column by a whole number, which has no place among the others in JSON; create the table yourself and use a mapping',
+    ],
+    [
       input.ignoreFirstRecord && formatKind(format) !== 'delimited',
       'ignoreFirstRecord',
       `is only for delimited text; ${format} has no header`,

@@ -1,5 +1,6 @@
 import type { DataFormat } from '../config/types.js';
 import type { OperationRef, SourceState } from '../kusto/ports.js';
+import type { Columns } from '../kusto/rows.js';
 import type { ErrorCode } from '../runtime/error-codes.js';
 
 export const writeModes = ['Transactional', 'Queued'] as const;
@@ -146,7 +147,7 @@ export type CommitForm = 'move' | 'append';
 /** What `inspect` and `stage` found out and decided. */
 export interface LoadPlan {
   /** Columns of the target, in order; of the request's `schema` when the table is to be created. */
-  readonly columns: Readonly<Record<string, string>>;
+  readonly columns: Columns;
   readonly targetExists: boolean;
   readonly batching: {
     readonly MaximumBatchingTimeSpan: string;

@@ -183,6 +183,14 @@ describe('loads through the host', () => {
     assert.deepEqual(await numbersIn(stack, 'Made'), upTo(12));
   });
 
+  test('columns that are named by numbers keep their places', async () => {
+    await kustoCommand(stack, 'Samples', ".create table Numbered (b: string, ['2']: long, ['1']: long)");
+    const [url] = await putBlobs(stack, { 'numbered/a.csv': 'x,20,10\n' });
+    const view = await run({ table: 'Numbered', sources: [{ url }] });
+    assert.equal(view.state, 'committed', JSON.stringify(view, null, 1));
+    assert.deepEqual(await kustoQuery(stack, 'Samples', 'Numbered'), [['x', 20, 10]]);
+  });
+
   test('a staging table of the caller is emptied and kept, and keeps its rows when the load fails', async () => {
     await makeTable(stack, 'Target');
     await makeTable(stack, 'MyStage');

@@ -44,7 +44,7 @@ test('spark writeMode KustoStreaming: a load says which modes there are', () => 
 });
 
 test('spark adjustSchema FailIfNotMatch: the first column that differs is named', () => {
-  const table = { n: 'long', name: 'string' };
+  const table = Object.entries({ n: 'long', name: 'string' });
   const check = (schema: object) => () =>
     requireSchemaFits(optionsOf({ adjustSchema: 'FailIfNotMatch', schema }), table);
   assert.doesNotThrow(check({ n: 'int64', name: 'string' }));
@@ -59,12 +59,12 @@ test('spark adjustSchema FailIfNotMatch: the first column that differs is named'
 test('spark adjustSchema NoAdjustment: the columns are not compared, and the table is never altered', () => {
   const options = optionsOf({ schema: { other: 'int' } });
   assert.equal(options.adjustSchema, 'NoAdjustment');
-  assert.doesNotThrow(() => requireSchemaFits(options, { n: 'long' }));
+  assert.doesNotThrow(() => requireSchemaFits(options, [['n', 'long']]));
   assert.throws(
     () =>
-      requireSchemaFits(optionsOf({ schema: { other: 'int' }, adjustSchema: 'GenerateDynamicMapping' }), {
-        n: 'long',
-      }),
+      requireSchemaFits(optionsOf({ schema: { other: 'int' }, adjustSchema: 'GenerateDynamicMapping' }), [
+        ['n', 'long'],
+      ]),
     refused('LOAD_SCHEMA_MISMATCH', /D\.T has no column other/),
   );
 });

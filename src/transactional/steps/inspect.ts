@@ -2,7 +2,7 @@ import { mappingKindOf } from '../../config/kusto-types.js';
 import { parseTimeSpan } from '../../config/units.js';
 import * as commands from '../../kusto/load-commands.js';
 import { inlineMapping } from '../../kusto/mapping.js';
-import { parseJson, type Row } from '../../kusto/rows.js';
+import { type Columns, parseJson, type Row } from '../../kusto/rows.js';
 import { KfError } from '../../runtime/errors.js';
 import type { Engine } from '../engine.js';
 import { cappedBatching, dynamicMapping, requireCreationTime, requireSchemaFits } from '../plan.js';
@@ -26,7 +26,7 @@ export const inspect: Step = async ({ deps, load, engine }) => {
 };
 
 /** @throws LOAD_TABLE_MISSING, LOAD_SCHEMA_MISMATCH, REQUEST_INVALID */
-function columnsFor(options: LoadOptions, found: Readonly<Record<string, string>> | undefined) {
+function columnsFor(options: LoadOptions, found: Columns | undefined): Columns {
   const name = `${options.database}.${options.table}`;
   if (found !== undefined) {
     requireSchemaFits(options, found);
@@ -41,7 +41,7 @@ function columnsFor(options: LoadOptions, found: Readonly<Record<string, string>
       `schema: is required, since ${name} does not exist and is to be created`,
     );
   }
-  return options.schema;
+  return Object.entries(options.schema);
 }
 
 /** A table that does not exist yet has only the mappings and policies of its database. */

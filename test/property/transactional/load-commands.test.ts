@@ -18,8 +18,8 @@ const ID = '00000000-0000-4000-8000-000000000001';
 
 /** Every command text that holds a name or a value, by the names and values it is given. */
 const texts = (table: string, other: string, text: string): readonly string[] => [
-  commands.createTable(table, { [other]: 'long' }),
-  commands.createHiddenTable(table, { [other]: 'long' }, text),
+  commands.createTable(table, [[other, 'long']]),
+  commands.createHiddenTable(table, [[other, 'long']], text),
   commands.dropTable(table),
   commands.alterPolicy(table, 'merge', { text }),
   commands.restrictView(table),
@@ -38,7 +38,7 @@ const texts = (table: string, other: string, text: string): readonly string[] =>
   commands.moveExtents(table, other, [ID]),
   commands.probeMove(table, other),
   commands.appendExtents({
-    ...{ from: table, to: other, columns: { [text]: 'long' }, ids: [ID], tags: [text], onceTag: other },
+    ...{ from: table, to: other, columns: [[text, 'long']], ids: [ID], tags: [text], onceTag: other },
     creationTime: text,
   }),
   commands.showCommandsOf(text),

@@ -44,7 +44,7 @@ const full: Load = {
   cancelRequested: false,
   generation: 1,
   plan: {
-    columns: {},
+    columns: [],
     targetExists: true,
     batching: { MaximumBatchingTimeSpan: '', MaximumNumberOfItems: 1, MaximumRawDataSizeMB: 1 },
     rowLevelSecurity: false,

@@ -24,6 +24,12 @@ const refused = (code: string, message: RegExp) => (error: unknown) => {
   return true;
 };
 
+/** Columns as objects, which read better. */
+const fits = (given: LoadOptions, columns: Readonly<Record<string, string>>): void =>
+  requireSchemaFits(given, Object.entries(columns));
+const mapped = (given: LoadOptions, columns: Readonly<Record<string, string>>) =>
+  dynamicMapping(given, Object.entries(columns));
+
 test('a staging table batches for at most thirty seconds, and otherwise as its target or its database does', () => {
   const policy = (text: string, items: number, mb: number) => ({
     ...{ MaximumBatchingTimeSpan: text, MaximumNumberOfItems: items, MaximumRawDataSizeMB: mb },
@@ -37,8 +43,8 @@ test('a staging table batches for at most thirty seconds, and otherwise as its t
 });
 
 test('without a wish for the schema, any target fits', () => {
-  requireSchemaFits(options, { z: 'long' });
-  requireSchemaFits({ ...options, schema: { a: 'long' } }, { z: 'long' });
+  fits(options, { z: 'long' });
+  fits({ ...options, schema: { a: 'long' } }, { z: 'long' });
 });
 
 test('a schema that must match says which column differs, in name, order, type or number', () => {
@@ -47,7 +53,7 @@ test('a schema that must match says which column differs, in name, order, type o
     adjustSchema: 'FailIfNotMatch',
     schema: { a: 'long', b: 'string' },
   };
-  requireSchemaFits(must, { a: 'long', b: 'string' });
+  fits(must, { a: 'long', b: 'string' });
   const cases: readonly (readonly [Record<string, string>, RegExp])[] = [
     [{ b: 'string', a: 'long' }, /column 0 is a:long in the source and b:string in Db\.T/],
     [{ a: 'int', b: 'string' }, /column 0 is a:long in the source and a:int in Db\.T/],
@@ -55,7 +61,7 @@ test('a schema that must match says which column differs, in name, order, type o
     [{ a: 'long', b: 'string', c: 'real' }, /the source has 2 columns and Db\.T has 3/],
   ];
   for (const [columns, message] of cases)
-    assert.throws(() => requireSchemaFits(must, columns), refused('LOAD_SCHEMA_MISMATCH', message));
+    assert.throws(() => fits(must, columns), refused('LOAD_SCHEMA_MISMATCH', message));
 });
 
 test('a mapping by name needs every column of the source in the target, in any order', () => {
@@ -64,21 +70,18 @@ test('a mapping by name needs every column of the source in the target, in any o
     adjustSchema: 'GenerateDynamicMapping',
     schema: { b: 'string', a: 'long' },
   };
-  requireSchemaFits(by, { a: 'int', b: 'string', c: 'real' });
-  assert.throws(
-    () => requireSchemaFits(by, { a: 'int' }),
-    refused('LOAD_SCHEMA_MISMATCH', /Db\.T has no column b/),
-  );
+  fits(by, { a: 'int', b: 'string', c: 'real' });
+  assert.throws(() => fits(by, { a: 'int' }), refused('LOAD_SCHEMA_MISMATCH', /Db\.T has no column b/));
 });
 
 test('a mapping by name goes by position in delimited text and by path elsewhere, with the types of the target', () => {
   const schema = { b: 'string', "it's": 'long' };
   const columns = { "it's": 'int', b: 'string' };
-  assert.deepEqual(dynamicMapping({ ...options, schema }, columns), [
+  assert.deepEqual(mapped({ ...options, schema }, columns), [
     { column: 'b', dataType: 'string', ordinal: 0 },
     { column: "it's", dataType: 'int', ordinal: 1 },
   ]);
-  assert.deepEqual(dynamicMapping({ ...options, schema, format: 'parquet' }, columns), [
+  assert.deepEqual(mapped({ ...options, schema, format: 'parquet' }, columns), [
     { column: 'b', dataType: 'string', path: "$['b']" },
     { column: "it's", dataType: 'int', path: "$['it\\'s']" },
   ]);
