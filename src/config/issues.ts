@@ -47,6 +47,17 @@ function isGeneric(issue: z.core.$ZodIssue): boolean {
   return issue.message.startsWith('Invalid ') || issue.message.startsWith('Too ');
 }
 
+/** What zod expected, as people call it. */
+const kindsInWords: Readonly<Record<string, string>> = {
+  object: 'a map (key: value)',
+  record: 'a map (key: value)',
+  array: 'a list',
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+};
+
 function problemOf(issue: z.core.$ZodIssue, value: unknown): string {
   if (!isGeneric(issue)) {
     return issue.message;
@@ -55,11 +66,14 @@ function problemOf(issue: z.core.$ZodIssue, value: unknown): string {
     return 'is required';
   }
   if (issue.code === 'invalid_type') {
-    return `is ${show(value)}; write ${issue.expected === 'object' ? 'a map (key: value)' : `a ${issue.expected}`}`;
+    return `is ${show(value)}; write ${ownValue(kindsInWords, issue.expected) ?? `a ${issue.expected}`}`;
   }
   if (issue.code === 'too_small' || issue.code === 'too_big') {
     const bound = issue.code === 'too_small' ? `at least ${issue.minimum}` : `at most ${issue.maximum}`;
     return `${show(value)} is out of range; write ${bound}`;
+  }
+  if (issue.code === 'invalid_key') {
+    return `has a name that is not allowed: ${issue.issues.map(({ message }) => message).join('; ')}`;
   }
   return issue.code === 'invalid_union' ? `${show(value)} has the wrong type` : issue.message;
 }

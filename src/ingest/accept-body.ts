@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createAllowList } from '../config/allow-list.js';
 import type { HttpConfig } from '../config/types.js';
 import type { Idempotency } from '../ledger/idempotency.js';
+import { uploadBlobName } from '../ledger/ids.js';
 import { type Operation, type Operations, summarize } from '../ledger/operations.js';
 import type { Clock } from '../runtime/clock.js';
 import { KfError } from '../runtime/errors.js';
@@ -87,9 +88,6 @@ function viewOf(operation: Operation): OperationView {
   };
 }
 
-const uploadBlob = (database: string, table: string, uploadId: string): string =>
-  `${encodeURIComponent(database)}/${encodeURIComponent(table)}/${uploadId}`;
-
 export function createAcceptBody(deps: AcceptBodyDeps): AcceptBody {
   const { operations, clock, blobs, http } = deps;
   const allow = createAllowList(http.tables);
@@ -130,7 +128,7 @@ export function createAcceptBody(deps: AcceptBodyDeps): AcceptBody {
       const uploadId = clock.newId();
       const link = await blobs.uploadUrl(
         http.uploadContainer,
-        uploadBlob(database, table, uploadId),
+        uploadBlobName(database, table, uploadId),
         http.uploadTtlMs,
       );
       return {
@@ -176,7 +174,7 @@ async function ingestOnce(
   if (uploadId === undefined) {
     return record(deps, request, await deps.bodyIngest.ingest({ ...rest, operationId }));
   }
-  const blob = uploadBlob(request.database, request.table, uploadId);
+  const blob = uploadBlobName(request.database, request.table, uploadId);
   if ((await deps.blobs.facts(deps.http.uploadContainer, blob)) === undefined) {
     throw new KfError('NOT_FOUND', `upload ${uploadId}: nothing was uploaded for ${request.table}`);
   }

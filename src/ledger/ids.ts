@@ -37,3 +37,12 @@ export function originsBlobName(id: string): string {
 export function idOfBlob(name: string): string | undefined {
   return /(?:^|\/)([0-9a-f]{8}-[0-9a-f-]{27})\.[^/]*$/.exec(name)?.[1];
 }
+
+/** A name as a part of a blob's path; one of dots alone would lead elsewhere. */
+const pathPart = (name: string): string =>
+  /^\.+$/.test(name) ? name.replaceAll('.', '%2E') : encodeURIComponent(name);
+
+/** Where the body of an upload lies, apart for each table that it may go into. */
+export function uploadBlobName(database: string, table: string, uploadId: string): string {
+  return `${pathPart(database)}/${pathPart(table)}/${uploadId}`;
+}

@@ -1,5 +1,6 @@
 import * as commands from '../kusto/load-commands.js';
 import type { Row } from '../kusto/rows.js';
+import { uploadBlobName } from '../ledger/ids.js';
 import { type Engine, noneIfMissing } from './engine.js';
 import {
   callTagPrefix,
@@ -10,7 +11,6 @@ import {
   sourcesBlob,
   stagingTableOf,
   undoneTag,
-  uploadBlob,
 } from './names.js';
 import type { LoadDeps } from './ports.js';
 import { readStaged, storeOf } from './staged.js';
@@ -68,7 +68,7 @@ export async function removeBlobs(deps: LoadDeps, load: Load): Promise<void> {
   const sources = await readStaged<readonly LoadSource[]>(storeOf(deps), sourcesBlob(load));
   for (const source of sources ?? []) {
     if (source.kind !== 'upload') continue;
-    await deps.blobs.delete(deps.uploadContainer, uploadBlob(database, table, source.uploadId));
+    await deps.blobs.delete(deps.uploadContainer, uploadBlobName(database, table, source.uploadId));
   }
   const names: string[] = [];
   for await (const { name } of deps.blobs.list(deps.stagingContainer, loadFolder(load.id))) names.push(name);

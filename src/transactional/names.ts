@@ -89,7 +89,3 @@ export function claimKeys({ options }: Pick<Load, 'options'>): string[] {
       .digest('hex'),
   );
 }
-
-/** Where an upload lies; the same path as the one its link was made for. */
-export const uploadBlob = (database: string, table: string, uploadId: string): string =>
-  `${encodeURIComponent(database)}/${encodeURIComponent(table)}/${uploadId}`;

@@ -1,7 +1,8 @@
 import { isTextFormat } from '../../formats/kinds.js';
+import { uploadBlobName } from '../../ledger/ids.js';
 import { KfError } from '../../runtime/errors.js';
 import { listedSizes } from '../listed-sizes.js';
-import { cutBlob, planBlob, secretsBlob, uploadBlob } from '../names.js';
+import { cutBlob, planBlob, secretsBlob } from '../names.js';
 import { parquetFacts } from '../parquet-footer.js';
 import { requireAtomic } from '../plan.js';
 import type { SourceRef } from '../ports.js';
@@ -50,7 +51,7 @@ async function cut(
   index: number,
 ): Promise<void> {
   const { database, table, format, ignoreFirstRecord, clientBatchingLimitMb } = load.options;
-  const name = uploadBlob(database, table, source.uploadId);
+  const name = uploadBlobName(database, table, source.uploadId);
   if ((await deps.blobs.facts(deps.uploadContainer, name)) === undefined) {
     throw missing(`upload ${source.uploadId}`, `nothing was uploaded for ${database}.${table}`);
   }

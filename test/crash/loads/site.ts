@@ -1,11 +1,12 @@
 import { cutBody } from '../../../src/ingest/cut-body.js';
 import type { KustoClient, KustoTable } from '../../../src/kusto/ports.js';
+import { uploadBlobName } from '../../../src/ledger/ids.js';
 import type { Clock } from '../../../src/runtime/clock.js';
 import { KfError } from '../../../src/runtime/errors.js';
 import { createJsonLogger } from '../../../src/runtime/log.js';
 import type { BlobStore, TableStore } from '../../../src/storage/ports.js';
 import { createLoads, type Loads } from '../../../src/transactional/loads.js';
-import { stagingPrefixOf, uploadBlob } from '../../../src/transactional/names.js';
+import { stagingPrefixOf } from '../../../src/transactional/names.js';
 import type { LoadDeps, LoadStarter, SourceStorage } from '../../../src/transactional/ports.js';
 import { createLoadReaper, type LoadReaper } from '../../../src/transactional/reaper.js';
 import { createSourceStorage } from '../../../src/transactional/source-storage.js';
@@ -109,7 +110,7 @@ async function fill({ own, source }: Stores, { table }: Names): Promise<void> {
   ] as const) {
     await source.put('src', name, csv(from, to));
   }
-  await own.put(UPLOADS, uploadBlob(DATABASE, table, UPLOAD_ID), csv(8, 10));
+  await own.put(UPLOADS, uploadBlobName(DATABASE, table, UPLOAD_ID), csv(8, 10));
 }
 
 async function makeTables({ client }: LocalEngine, path: Path, { table, temp }: Names): Promise<void> {

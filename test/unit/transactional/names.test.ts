@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { uploadBlobName } from '../../../src/ledger/ids.js';
 import {
   callTag,
   callTagPrefix,
@@ -15,7 +16,6 @@ import {
   sourcesBlob,
   stagingPrefixOf,
   stagingTableOf,
-  uploadBlob,
 } from '../../../src/transactional/names.js';
 import type { Load } from '../../../src/transactional/types.js';
 
@@ -114,5 +114,6 @@ test('claims go by table and value, one for each value, in one order', () => {
 });
 
 test('an upload lies under its database and table, whose names cannot be taken for more segments', () => {
-  assert.equal(uploadBlob('a/b', 'T', 'id'), 'a%2Fb/T/id');
+  assert.equal(uploadBlobName('a/b', 'T', 'id'), 'a%2Fb/T/id');
+  assert.equal(uploadBlobName('..', '.', 'id'), '%2E%2E/%2E/id');
 });

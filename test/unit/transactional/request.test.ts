@@ -131,7 +131,7 @@ const mistakes: readonly (readonly [object, string])[] = [
     'sources[0].gzip: is only for uploads; the service looks at the bytes of blobs',
   ],
   [{ sources: [{ url, rows: -1 }] }, 'sources[0].rows: -1 is out of range; write at least 0'],
-  [{ ignoreFirstRecord: 'yes' }, 'ignoreFirstRecord: is "yes"; write a boolean'],
+  [{ ignoreFirstRecord: 'yes' }, 'ignoreFirstRecord: is "yes"; write true or false'],
   [
     { ignoreFirstRecord: true, format: 'json' },
     'ignoreFirstRecord: is only for delimited text; json has no header',
@@ -178,7 +178,7 @@ const mistakes: readonly (readonly [object, string])[] = [
   [{ expectedRows: -1 }, 'expectedRows: -1 is out of range; write at least 0'],
   [{ timeoutMs: 10 }, 'timeoutMs: 10 is out of range; write at least 1000'],
   [{ timeoutMs: 4e9 }, 'timeoutMs: 4000000000 is out of range; write at most 345600000'],
-  [{ allowPartialVisibility: 1 }, 'allowPartialVisibility: is 1; write a boolean'],
+  [{ allowPartialVisibility: 1 }, 'allowPartialVisibility: is 1; write true or false'],
   [{ tempTableNam: 'x' }, 'tempTableNam: is no known key; did you mean tempTableName?'],
 ];
 
