@@ -135,7 +135,7 @@ export const showOperationsOf = (rootActivityId: string): string =>
 
 /** Appends to this database that began at this time or later and are not over. A lost one may be among them. */
 export const showRunningAppends = (database: string, since: string): string =>
-  `.show operations | where Database == ${quoteString(database)} and Operation has "Append" and StartedOn >= datetime(${since}) ` +
+  `.show operations | where Database == ${quoteString(database)} and Operation contains "Append" and StartedOn >= datetime(${since}) ` +
   '| summarize arg_max(LastUpdatedOn, *) by OperationId | where State in ("InProgress", "Scheduled") | project OperationId';
 
 /** For people: all commands of one load. */

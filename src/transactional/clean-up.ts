@@ -16,6 +16,9 @@ import type { LoadDeps } from './ports.js';
 import { readStaged, storeOf } from './staged.js';
 import type { Load, LoadSource } from './types.js';
 
+/** No command of the service lasts longer than an hour, and no step of ours that may still issue one. */
+const LATEST_APPEND_MS = 70 * 60_000;
+
 /**
  * Removes what a load leaves: staging tables, blobs, the marker on committed extents, claims. Every part may run
  * again. The marker matters: extents with different `drop-by` tags never merge.
@@ -25,7 +28,7 @@ export async function cleanUp(deps: LoadDeps, load: Load, engine: Engine): Promi
   await removeStaging(deps, load, engine);
   await removeBlobs(deps, load);
   for (const key of claimKeys(load)) await deps.store.unclaim(key, load.id);
-  return removeMarker(load, engine);
+  return removeMarker(deps, load, engine);
 }
 
 /** Our own tables of every generation; a user's is emptied of what this load brought, and kept. */
@@ -79,18 +82,21 @@ export async function removeBlobs(deps: LoadDeps, load: Load): Promise<void> {
   if (names.includes(last)) await deps.blobs.delete(deps.stagingContainer, last);
 }
 
-async function removeMarker(load: Load, engine: Engine): Promise<boolean> {
+async function removeMarker(deps: LoadDeps, load: Load, engine: Engine): Promise<boolean> {
   const { table } = load.options;
-  const tags = [
-    markerTag(load.id),
-    ...(load.commit?.form === 'append' ? [`ingest-by:${onceTagOf(load.id)}`] : []),
-  ];
+  const once = load.commit?.form === 'append' ? [`ingest-by:${onceTagOf(load.id)}`] : [];
   let isClean = true;
-  for (const tag of tags) {
+  for (const tag of [markerTag(load.id), ...once]) {
     const { extents } = await engine.tagged(table, tag).catch(noneIfMissing({ extents: 0, rows: 0 }));
     if (extents === 0) continue;
     isClean = false;
+    if (once.includes(tag) && mayComeAgain(deps, load)) continue;
     await engine.command(commands.removeExtentTag(table, tag));
   }
   return isClean;
+}
+
+/** The tag is what refuses an earlier append that was lost, for as long as one can still be on its way. */
+function mayComeAgain({ clock }: LoadDeps, { commit, endedAtMs = clock.now() }: Load): boolean {
+  return (commit?.attempt ?? 0) > 1 && clock.now() - endedAtMs < LATEST_APPEND_MS;
 }

@@ -8,7 +8,7 @@ import type { Step, StepContext } from './context.js';
 import type { StepAnswer } from './types.js';
 
 /** A command that nobody has heard of is looked for so long before it counts as never begun. */
-const LOST_MS = 30_000;
+export const LOST_MS = 30_000;
 /** A move is a change of metadata, of seconds; one that takes longer than this and is not wanted is given up. */
 const HANGS_MS = 10 * 60_000;
 /** Clocks of the service and ours differ by less than this. */
@@ -141,7 +141,10 @@ async function lost(context: StepContext, commit: LoadCommit): Promise<StepAnswe
 }
 
 /** The list of commands has one only after its end, so an append whose answer was lost may be any that runs. */
-async function someAppendRuns({ load, engine }: StepContext, commit: LoadCommit): Promise<boolean> {
+export async function someAppendRuns(
+  { load, engine }: Pick<StepContext, 'load' | 'engine'>,
+  commit: LoadCommit,
+): Promise<boolean> {
   const since = new Date(commit.issuedAtMs - CLOCKS_DIFFER_MS).toISOString();
   return (await engine.command(commands.showRunningAppends(load.options.database, since))).length > 0;
 }

@@ -6,7 +6,7 @@ import { type Engine, noneIfMissing } from '../engine.js';
 import { claimKeys, markerTag, stagingTableOf, undoneTag } from '../names.js';
 import type { Load, LoadError, LoadState } from '../types.js';
 import { type Step, type StepContext, toLoadError } from './context.js';
-import { cancelOperation, findOperation, isRunning } from './settle.js';
+import { cancelOperation, findOperation, isRunning, LOST_MS, someAppendRuns } from './settle.js';
 
 /** Tries of an undo before a person is asked, with their waits about five minutes; and when the cause seems to last. */
 const MAX_TRIES = 12;
@@ -85,6 +85,11 @@ async function stillCopies(context: StepContext): Promise<boolean> {
   const { commit } = context.load;
   if (commit?.form !== 'append' || context.progress.waits >= MAX_WAITS) return false;
   const operation = await findOperation(context, commit);
+  // One that cannot be found may be about to begin, or be any that runs.
+  if (operation === undefined) {
+    const isYoung = context.deps.clock.now() - commit.issuedAtMs < LOST_MS;
+    return isYoung || (await someAppendRuns(context, commit));
+  }
   if (!isRunning(operation)) return false;
   await cancelOperation(context, operation?.['operationid']);
   return true;
