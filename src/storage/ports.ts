@@ -43,6 +43,15 @@ export interface BlobStore {
   probe(container: string): Promise<void>;
 }
 
+/** Blobs reached by an address alone: one with a SAS, or one that everybody may read. Attempts once. */
+export interface AddressReader {
+  /** Undefined when there is no such blob. */
+  facts(url: SasUrl): Promise<Pick<BlobFacts, 'sizeBytes'> | undefined>;
+  range(url: SasUrl, from: number, to: number): Promise<Buffer>;
+  /** `container` with its SAS; names in order. */
+  list(container: SasUrl, prefix: string, signal?: AbortSignal): AsyncIterable<BlobFacts>;
+}
+
 /** A table row: keys, ETag, and flat properties. */
 export interface Entity {
   readonly partitionKey: string;

@@ -2,17 +2,8 @@ import { ContainerClient } from '@azure/storage-blob';
 import { KfError } from '../runtime/errors.js';
 import { proxySettings } from './account.azure.js';
 import { classifyStorage } from './classify.js';
-import type { BlobFacts } from './ports.js';
+import type { AddressReader, BlobFacts } from './ports.js';
 import type { SasUrl } from './sas-url.js';
-
-/** Blobs reached by an address alone: one with a SAS, or one that everybody may read. Attempts once. */
-export interface AddressReader {
-  /** Undefined when there is no such blob. */
-  facts(url: SasUrl): Promise<Pick<BlobFacts, 'sizeBytes'> | undefined>;
-  range(url: SasUrl, from: number, to: number): Promise<Buffer>;
-  /** `container` with its SAS; names in order. */
-  list(container: SasUrl, prefix: string, signal?: AbortSignal): AsyncIterable<BlobFacts>;
-}
 
 /** Longest time for one call. */
 const CALL_TIMEOUT_MS = 30_000;

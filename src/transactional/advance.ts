@@ -1,5 +1,5 @@
 import type { LoadProgress, StepAnswer } from './steps/types.js';
-import { type LoadError, type LoadStep, type LoadUndo, loadSteps } from './types.js';
+import { type LoadError, type LoadStep, type LoadUndo, loadSteps, uninterruptedSteps } from './types.js';
 
 /** First wait between two looks, and the longest; each look without news doubles it. */
 const FIRST_WAIT_MS = 1_000;
@@ -12,9 +12,6 @@ const THROTTLED_WAIT_MS = 5_000;
 const MAX_RESTAGES = 1;
 /** An undo, or a commit whose end is not known, is kept at for this long after the deadline. */
 const KEEP_TRYING_MS = 24 * 3_600_000;
-
-/** Steps that no deadline and no cancellation interrupts. */
-const uninterrupted: ReadonlySet<LoadStep> = new Set(['settle', 'finish', 'undo']);
 
 function goTo(progress: LoadProgress, step: LoadStep): LoadProgress {
   return { ...progress, step, attempt: 0, waits: 0, waitMs: 0 };
@@ -80,7 +77,7 @@ function afterSettle(progress: LoadProgress, next: LoadStep, nowMs: number): Loa
  * the table of all transitions of a load.
  */
 export function advance(progress: LoadProgress, answer: StepAnswer, nowMs: number): LoadProgress {
-  const late = nowMs >= progress.deadlineMs && !uninterrupted.has(progress.step);
+  const late = nowMs >= progress.deadlineMs && !uninterruptedSteps.has(progress.step);
   switch (answer.is) {
     case 'end':
       return { ...progress, ended: answer.state };
@@ -102,7 +99,7 @@ export function advance(progress: LoadProgress, answer: StepAnswer, nowMs: numbe
     case 'done': {
       const next = answer.next ?? nextOf(progress.step);
       if (progress.step === 'settle') return afterSettle(progress, next, nowMs);
-      return late && !uninterrupted.has(next)
+      return late && !uninterruptedSteps.has(next)
         ? turnBack(progress, rolledBack(timedOut(progress)))
         : goTo(progress, next);
     }

@@ -26,8 +26,7 @@ const LATEST_APPEND_MS = 70 * 60_000;
  */
 export async function cleanUp(deps: LoadDeps, load: Load, engine: Engine): Promise<boolean> {
   await removeStaging(deps, load, engine);
-  await removeBlobs(deps, load);
-  for (const key of claimKeys(load)) await deps.store.unclaim(key, load.id);
+  await removeKept(deps, load);
   return removeMarker(deps, load, engine);
 }
 
@@ -65,8 +64,14 @@ async function oursIn(load: Load, engine: Engine, table: string, but?: string): 
 const isOurs = (tags: string, id: string): boolean =>
   tags.split(/\r?\n/).some((tag) => tag === markerTag(id) || tag.startsWith(callTagPrefix(id)));
 
+/** What the app itself keeps of a load beside its row: blobs and claims. */
+export async function removeKept(deps: LoadDeps, load: Load): Promise<void> {
+  await removeBlobs(deps, load);
+  for (const key of claimKeys(load)) await deps.store.unclaim(key, load.id);
+}
+
 /** Uploads and what was cut from them, the list of sources, and the secrets. */
-export async function removeBlobs(deps: LoadDeps, load: Load): Promise<void> {
+async function removeBlobs(deps: LoadDeps, load: Load): Promise<void> {
   const { database, table } = load.options;
   const sources = await readStaged<readonly LoadSource[]>(storeOf(deps), sourcesBlob(load));
   for (const source of sources ?? []) {

@@ -14,7 +14,6 @@ export interface Engine {
   command(text: string, clientRequestId?: string): Promise<Row[]>;
   /** On the ingest endpoint. */
   ingestCommand(text: string): Promise<Row[]>;
-  query(text: string): Promise<Row[]>;
   /** In order; undefined when there is no such table. Hidden tables count. */
   columns(table: string): Promise<Columns | undefined>;
   /** The table's policy, or its database's; undefined when neither has one. */
@@ -67,15 +66,10 @@ export function engineOf(
   return {
     command,
     ingestCommand: (text) => call((requestId) => deps.kusto.ingestCommand(database, text, withId(requestId))),
-    query: (text) => call((requestId) => deps.kusto.query(database, text, withId(requestId))),
     columns: async (table) => {
-      try {
-        const [row] = await command(commands.showTableSchema({ database, name: table }));
-        return row === undefined ? undefined : orderedColumnsOf(row['schema']);
-      } catch (error) {
-        if (isMissing(error)) return undefined;
-        throw error;
-      }
+      const text = commands.showTableSchema({ database, name: table });
+      const [row] = await command(text).catch(noneIfMissing<Row[]>([]));
+      return row === undefined ? undefined : orderedColumnsOf(row['schema']);
     },
     policy: async (table, policy) => {
       const ask = async (text: string): Promise<Row | undefined> =>

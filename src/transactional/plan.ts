@@ -4,7 +4,7 @@ import { parseTimeSpan } from '../config/units.js';
 import type { Row } from '../kusto/rows.js';
 import { KfError } from '../runtime/errors.js';
 import { markerTag } from './names.js';
-import type { Load, LoadOptions, LoadPlan } from './types.js';
+import type { Load, LoadOptions, LoadPlan, PlannedBlob } from './types.js';
 
 /** Longest batching time of a staging table, and the service's defaults for what no policy says. */
 const MAX_BATCHING_MS = 30_000;
@@ -140,4 +140,12 @@ export function finalTags({ tags }: LoadOptions): readonly string[] {
 /** How long to wait before the next look: a sixteenth of what has passed, from 1 s to 30 s. */
 export function pollMs(passedMs: number): number {
   return Math.min(30_000, Math.max(1_000, Math.round(passedMs / 16)));
+}
+
+/** Sum, or undefined when one is not known. */
+export function knownTotal(blobs: readonly PlannedBlob[], key: 'rows' | 'rawSizeBytes'): number | undefined {
+  return blobs.reduce<number | undefined>((sum, blob) => {
+    const value = blob[key];
+    return sum === undefined || value === undefined ? undefined : sum + value;
+  }, 0);
 }

@@ -1,8 +1,8 @@
 import * as commands from '../kusto/load-commands.js';
 import { asKfError } from '../runtime/errors.js';
-import { cleanUp, removeBlobs } from './clean-up.js';
+import { cleanUp, removeKept } from './clean-up.js';
 import { engineOf } from './engine.js';
-import { claimKeys, loadFolder, loadMark, markOfStagingTable } from './names.js';
+import { loadFolder, loadMark, markOfStagingTable } from './names.js';
 import type { LoadDeps, LoadStarter } from './ports.js';
 import type { Load } from './types.js';
 
@@ -58,7 +58,7 @@ export function createLoadReaper(deps: LoadDeps, options: ReaperOptions): LoadRe
   };
 }
 
-/** Marks of loads that run, or that kept a table of their caller. */
+/** Marks of loads that run. */
 async function ownedMarks(deps: LoadDeps): Promise<ReadonlySet<string>> {
   const marks = new Set<string>();
   for await (const load of deps.store.inState('running')) marks.add(loadMark(load.id));
@@ -109,8 +109,7 @@ async function tidyUncommitted(deps: LoadDeps, signal: AbortSignal): Promise<voi
 }
 
 async function tidy(deps: LoadDeps, load: Load): Promise<void> {
-  await removeBlobs(deps, load);
-  for (const key of claimKeys(load)) await deps.store.unclaim(key, load.id);
+  await removeKept(deps, load);
   await deps.store.change(load.id, () => ({ cleaned: true }));
 }
 

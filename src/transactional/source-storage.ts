@@ -1,21 +1,10 @@
 import type { LoadStorageConfig } from '../config/types.js';
 import { KfError } from '../runtime/errors.js';
-import type { BlobStore } from '../storage/ports.js';
+import type { AddressReader, BlobStore } from '../storage/ports.js';
 import { SasUrl } from '../storage/sas-url.js';
 import { type BlobAddress, resolveBlob } from './blob-address.js';
 import { blobNameProblem, canonicalAddress } from './blob-name.js';
 import type { SourceRef, SourceStorage } from './ports.js';
-
-/** Reads blobs by an address alone. */
-interface AddressReader {
-  facts(url: SasUrl): Promise<{ readonly sizeBytes: number } | undefined>;
-  range(url: SasUrl, from: number, to: number): Promise<Buffer>;
-  list(
-    container: SasUrl,
-    prefix: string,
-    signal?: AbortSignal,
-  ): AsyncIterable<{ readonly name: string; readonly sizeBytes: number }>;
-}
 
 export interface SourceStorageOptions {
   readonly storage: readonly LoadStorageConfig[];

@@ -38,6 +38,9 @@ export const loadSteps = [
 ] as const;
 export type LoadStep = (typeof loadSteps)[number];
 
+/** Steps that no deadline and no cancellation interrupts: what may be committed is settled, and cleaning goes on. */
+export const uninterruptedSteps: ReadonlySet<LoadStep> = new Set(['settle', 'finish', 'undo']);
+
 /** A source as the caller named it, checked. A SAS is never part of `address`; `sas` is the key it is stored under. */
 export type LoadSource =
   | {

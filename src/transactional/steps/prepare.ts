@@ -4,7 +4,7 @@ import { KfError } from '../../runtime/errors.js';
 import { listedSizes } from '../listed-sizes.js';
 import { cutBlob, planBlob, secretsBlob } from '../names.js';
 import { parquetFacts } from '../parquet-footer.js';
-import { requireAtomic } from '../plan.js';
+import { knownTotal, requireAtomic } from '../plan.js';
 import type { SourceRef } from '../ports.js';
 import { MAX_RAW_BYTES } from '../request-schema.js';
 import { inParallel, readStaged, sourcesOf, stageOnce, storeOf } from '../staged.js';
@@ -14,8 +14,6 @@ import type { Step, StepContext } from './context.js';
 /** Sources looked up at the same time. */
 const LOOK_UPS_IN_FLIGHT = 16;
 const BYTES_PER_MB = 1024 * 1024;
-/** Blobs of one call: the service's limit. */
-const BLOBS_PER_CALL = 20;
 
 /**
  * Resolves sources to blobs and writes the list once, so that a repeat, or a prefix that has grown meanwhile, leads
@@ -208,16 +206,9 @@ function readerOf(
 
 const ROWS_IN_FLIGHT = 8;
 
-/** Sum, or undefined when one is not known. */
-function total(blobs: readonly PlannedBlob[], key: 'rows' | 'rawSizeBytes'): number | undefined {
-  return blobs.reduce<number | undefined>((sum, blob) => {
-    const value = blob[key];
-    return sum === undefined || value === undefined ? undefined : sum + value;
-  }, 0);
-}
-
 /** The calls of the load's present generation; those that are there stay as they are. */
 export async function addCalls({ deps, load }: StepContext, blobs: readonly PlannedBlob[]): Promise<void> {
+  const perCall = deps.queued.maxBlobsPerCall;
   const numbered = blobs.map((blob, index): CallSource => ({ ...blob, index, state: 'pending' }));
   // Bodies that we cut have lost their header, so they do not go with blobs that still have theirs.
   const groups = [
@@ -225,8 +216,8 @@ export async function addCalls({ deps, load }: StepContext, blobs: readonly Plan
     numbered.filter(({ own }) => own === undefined),
   ];
   const calls = groups.flatMap((group) =>
-    Array.from({ length: Math.ceil(group.length / BLOBS_PER_CALL) }, (_, call) =>
-      group.slice(call * BLOBS_PER_CALL, (call + 1) * BLOBS_PER_CALL),
+    Array.from({ length: Math.ceil(group.length / perCall) }, (_, call) =>
+      group.slice(call * perCall, (call + 1) * perCall),
     ),
   );
   await inParallel(calls, ROWS_IN_FLIGHT, (sources, call) =>
@@ -239,8 +230,8 @@ export async function addCalls({ deps, load }: StepContext, blobs: readonly Plan
       sources,
     }),
   );
-  const rows = total(blobs, 'rows');
-  const rawBytes = total(blobs, 'rawSizeBytes');
+  const rows = knownTotal(blobs, 'rows');
+  const rawBytes = knownTotal(blobs, 'rawSizeBytes');
   await deps.store.change(load.id, () => ({
     sources: {
       blobs: blobs.length,

@@ -1,7 +1,7 @@
 import { KfError } from '../../runtime/errors.js';
 import { engineOf } from '../engine.js';
 import type { LoadDeps } from '../ports.js';
-import type { Load, LoadStep } from '../types.js';
+import { type Load, type LoadStep, uninterruptedSteps } from '../types.js';
 import { commit } from './commit.js';
 import { type Step, toLoadError } from './context.js';
 import { create } from './create.js';
@@ -37,14 +37,8 @@ const steps: Readonly<Record<LoadStep, Step>> = {
   undo,
 };
 
-/** Steps that a cancellation does not stop: what may be committed is settled first, and cleaning goes on. */
-const uninterrupted: ReadonlySet<LoadStep> = new Set(['settle', 'finish', 'undo']);
-
 /** A 401 is asked again with a new token, so often; a token may have expired on its way. */
 const UNAUTHORIZED_TRIES = 2;
-
-/** Steps of a load that has begun to commit. */
-const afterCommit: ReadonlySet<LoadStep> = new Set(['commit', 'settle', 'finish', 'undo']);
 
 function isRetryable(error: KfError | undefined, attempt: number): boolean {
   // What is no error of ours may be anything; a conflict is with another run of the same step.
@@ -84,8 +78,9 @@ export async function runStep(deps: LoadDeps, progress: LoadProgress): Promise<S
     const load = await begin(deps, progress);
     if (load.state !== 'running' && step !== 'finish') return { is: 'end', state: load.state };
     // A run that comes late, of a load that is further on: what is committed must not be staged anew.
-    if (load.commit !== undefined && !afterCommit.has(step)) return { is: 'done', next: 'settle' };
-    if (load.cancelRequested && !uninterrupted.has(step)) return { is: 'cancel' };
+    if (load.commit !== undefined && step !== 'commit' && !uninterruptedSteps.has(step))
+      return { is: 'done', next: 'settle' };
+    if (load.cancelRequested && !uninterruptedSteps.has(step)) return { is: 'cancel' };
     const answer = await steps[step]({ deps, load, engine: engineOf(deps, load, signal), progress, signal });
     deps.logger.debug('load.step', { load: id, step, answer: answer.is });
     return answer;

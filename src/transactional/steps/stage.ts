@@ -11,7 +11,6 @@ import { addCalls } from './prepare.js';
 
 /** A staging table outlives its load by a day at most, whatever becomes of the app. */
 const SPARE_MS = 86_400_000;
-/** Where back-dated rows must not be eaten: about a hundred years, in days. */
 const DAY_MS = 86_400_000;
 
 /**

@@ -1,4 +1,11 @@
-import type { Load, LoadError, LoadState, LoadStep, LoadUndo } from '../types.js';
+import {
+  type Load,
+  type LoadError,
+  type LoadState,
+  type LoadStep,
+  type LoadUndo,
+  uninterruptedSteps,
+} from '../types.js';
 
 /**
  * What a step tells the orchestrator; small, since it enters the history. All facts are in the load's row.
@@ -44,13 +51,11 @@ export interface LoadProgress {
   readonly ended?: LoadState;
 }
 
-const afterCommit: ReadonlySet<LoadStep> = new Set(['settle', 'finish', 'undo']);
-
 type Resumed = Pick<Load, 'id' | 'step' | 'generation' | 'restages' | 'deadlineMs' | 'commit' | 'undo'>;
 
 /** Where a load begins, and where one goes on whose orchestration is gone: never past a commit that may be under way. */
 export function progressOf(load: Resumed): LoadProgress {
-  const step = load.commit !== undefined && !afterCommit.has(load.step) ? 'settle' : load.step;
+  const step = load.commit !== undefined && !uninterruptedSteps.has(load.step) ? 'settle' : load.step;
   const { id, deadlineMs, generation, restages = generation, undo } = load;
   return {
     ...{ id, step, attempt: 0, waits: 0, restages, deadlineMs, waitMs: 0 },

@@ -1,9 +1,9 @@
 import * as commands from '../../kusto/load-commands.js';
 import type { Row } from '../../kusto/rows.js';
 import { KfError } from '../../runtime/errors.js';
-import { disarm, removeBlobs, removeStaging } from '../clean-up.js';
+import { disarm, removeKept, removeStaging } from '../clean-up.js';
 import { type Engine, noneIfMissing } from '../engine.js';
-import { claimKeys, markerTag, stagingTableOf, undoneTag } from '../names.js';
+import { markerTag, stagingTableOf, undoneTag } from '../names.js';
 import type { Load, LoadError, LoadState } from '../types.js';
 import { type Step, type StepContext, toLoadError } from './context.js';
 import { cancelOperation, findOperation, isRunning, LOST_MS, someAppendRuns } from './settle.js';
@@ -69,8 +69,7 @@ async function heldBy(load: Load, engine: Engine): Promise<string[]> {
 async function tidy(context: StepContext): Promise<boolean> {
   const { deps, load } = context;
   try {
-    await removeBlobs(deps, load);
-    for (const key of claimKeys(load)) await deps.store.unclaim(key, load.id);
+    await removeKept(deps, load);
     return true;
   } catch (thrown) {
     if (mayPass(thrown, context)) throw thrown;

@@ -1,6 +1,6 @@
 import * as commands from '../../kusto/load-commands.js';
 import { callTag, markerTag, stagingTableOf } from '../names.js';
-import { requireAtomic } from '../plan.js';
+import { knownTotal, requireAtomic } from '../plan.js';
 import type { LoadCall, LoadError } from '../types.js';
 import type { Step, StepContext } from './context.js';
 
@@ -57,11 +57,7 @@ export type Expected = ReadonlyMap<string, { readonly call: LoadCall; readonly r
 export async function expectedOf({ deps, load }: StepContext): Promise<Expected> {
   const expected = new Map<string, { call: LoadCall; rows: number | undefined }>();
   for await (const call of deps.store.calls(load.id, load.generation)) {
-    const rows = call.sources.reduce<number | undefined>(
-      (sum, source) => (sum === undefined || source.rows === undefined ? undefined : sum + source.rows),
-      0,
-    );
-    expected.set(callTag(call), { call, rows });
+    expected.set(callTag(call), { call, rows: knownTotal(call.sources, 'rows') });
   }
   return expected;
 }
